@@ -1,0 +1,1 @@
+"""Run the processes: spawner, supervisor, children, schedule, store."""

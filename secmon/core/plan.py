@@ -1,0 +1,170 @@
+"""Hold what the configuration child made of every input file: the plan that all processes work from.
+
+On the wire a plan is two lines of JSON: `CorePlan`, which the core keeps, and `ChildPlan`, which only
+children parse. The spawner never parses either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from secmon.core.model import Asset, Json, Severity, Target
+from secmon.core.rule import Binding, Rule, Waiver
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPlan:
+    """One check as configured.
+
+    Attributes:
+        enabled: it runs.
+        interval: seconds between runs.
+        deadline: seconds that a run may take.
+        probes: names of the probes that have targets, in declared order.
+        assets: ids of the assets that have a target of it.
+        long_lived: name of the probe that runs as one long-lived child in the daemon, "" for none.
+    """
+
+    enabled: bool
+    interval: float
+    deadline: float
+    probes: tuple[str, ...]
+    assets: tuple[str, ...]
+    long_lived: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the metrics page is served.
+
+    Attributes:
+        address: an address of this host.
+        port: TCP port.
+        web_config: path of an exporter-toolkit file, "" for none.
+        insecure: served off loopback without protection, on purpose.
+    """
+
+    address: str = "127.0.0.1"
+    port: int = 9877
+    web_config: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One pack of rules, waivers or overrides that was read.
+
+    Attributes:
+        name: its name; `builtin` for the installation's own.
+        version: serial, or secmon's version for the installation's own.
+        sha256: digest (docs/architecture.md, "Signing").
+        signed: its signature was verified.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CorePlan:
+    """What the core needs: no predicate, no text, no target's details.
+
+    Attributes:
+        agent: name of this agent.
+        lang: `vi` or `en`.
+        state_dir: folder of the store.
+        listen: where the page is served.
+        assets: every asset.
+        checks: check -> how it is scheduled.
+        possible: asset -> check -> points that its bound rules are worth.
+        critical: asset -> ids of its bound rules whose own severity is critical.
+        rules: rule id -> its own severity.
+        waivers: waiver id -> Unix seconds of its expiry.
+        packs: what was read.
+        digest: sha256 over everything that was read.
+    """
+
+    agent: str
+    lang: str
+    state_dir: str
+    listen: Listen
+    assets: tuple[Asset, ...]
+    checks: dict[str, CheckPlan]
+    possible: dict[str, dict[str, int]]
+    critical: dict[str, tuple[str, ...]]
+    rules: dict[str, Severity]
+    waivers: dict[str, float]
+    packs: tuple[Pack, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPlan:
+    """What probe and judge children need.
+
+    Attributes:
+        targets: every target of every enabled check.
+        settings: check -> its settings, every SettingSpec present.
+        allowed_networks: networks that the gate lets through beside this host's own addresses.
+        known_sources: validated entries of `known_sources`.
+        assets: every asset.
+        rules: every rule that is bound somewhere.
+        bindings: every rule on every asset.
+        waivers: every waiver, also expired ones.
+    """
+
+    targets: tuple[Target, ...]
+    settings: dict[str, Json]
+    allowed_networks: tuple[str, ...]
+    known_sources: tuple[Json, ...]
+    assets: tuple[Asset, ...]
+    rules: tuple[Rule, ...]
+    bindings: tuple[Binding, ...]
+    waivers: tuple[Waiver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the command line fixed at start: the only paths and targets that a reload reads again.
+
+    Attributes:
+        command: `scan` or `run`.
+        config: path of secmon.yml, "" to look in the usual places and then use the built-in defaults.
+        rules: `--rules` folders; they replace `rules.paths`.
+        checks: checks named on the command line, empty for those that fit.
+        targets: `--target` as typed.
+        role: `--role`, "" where absent.
+        level: `--level`, 0 where absent.
+        rate: `--rate` packets per second and host, 0 where absent.
+        ports: `--ports`.
+        root: `--root`, "" where absent.
+        pcap: `--pcap`, "" where absent.
+        interface: `--interface`, "" where absent.
+        duration: `--duration` seconds, 0 where absent.
+        trust: `--trust` folders.
+        waivers: `--waivers` folders.
+        lang: `--lang`, "" where absent.
+        allow_unsigned: `--allow-unsigned`.
+        environment: the few variables that decide paths (SECMON_CONFIG, STATE_DIRECTORY ...).
+    """
+
+    command: str
+    config: str = ""
+    rules: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    role: str = ""
+    level: int = 0
+    rate: int = 0
+    ports: str = "top"
+    root: str = ""
+    pcap: str = ""
+    interface: str = ""
+    duration: float = 0.0
+    trust: tuple[str, ...] = ()
+    waivers: tuple[str, ...] = ()
+    lang: str = ""
+    allow_unsigned: bool = False
+    environment: dict[str, str] = field(default_factory=dict)

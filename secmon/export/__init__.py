@@ -1,0 +1,1 @@
+"""Show a finished snapshot: metrics, HTTP, reports. Computes nothing."""
