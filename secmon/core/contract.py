@@ -94,7 +94,6 @@ class ProbeSpec:
         kinds: kinds that it yields; each (form, kind) belongs to one probe of the check.
         acquire_with: capabilities that `acquire` may use.
         observe_with: capabilities that `observe` keeps; only probes that read kernel data may keep any.
-        keep_user: started as root, stay uid 0 (without capabilities but `observe_with`); kernel-data only.
         processes: may start other programs.
         memory_mib: limit on address space.
         cpu_seconds: limit on CPU; None for a capture child, which lives long.
@@ -107,7 +106,6 @@ class ProbeSpec:
     kinds: tuple[str, ...]
     acquire_with: tuple[Capability, ...] = ()
     observe_with: tuple[Capability, ...] = ()
-    keep_user: bool = False
     processes: bool = False
     memory_mib: int = 512
     cpu_seconds: int | None = 60
@@ -219,6 +217,7 @@ class Task:
         known_sources: `known_sources` of the configuration, as validated mappings.
         deadline: seconds that the run may take from now on.
         now: Unix seconds at the start.
+        once: look once and end; False for a long-lived probe in the daemon, which goes on window by window.
     """
 
     check: str
@@ -229,6 +228,7 @@ class Task:
     known_sources: tuple[Json, ...]
     deadline: float
     now: float
+    once: bool = True
 
 
 class Emit(Protocol):
