@@ -285,6 +285,7 @@ class Verdict:
         outcome: the fold, worst first.
         decided: section 6 b: looked at completely everywhere and nothing unknown or erring.
         failures: fingerprints of the failing results.
+        complete: the targets on which the rule's kind was looked at completely in the latest run.
     """
 
     asset: str
@@ -296,3 +297,4 @@ class Verdict:
     outcome: Outcome
     decided: bool
     failures: tuple[str, ...]
+    complete: tuple[str, ...] = ()
