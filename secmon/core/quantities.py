@@ -1,0 +1,109 @@
+"""Read durations, days and instants as people write them in files."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
+
+from secmon.core.model import VIETNAM_UTC_OFFSET_SECONDS
+
+DAY_SECONDS: Final = 86_400
+VIETNAM: Final = timezone(timedelta(seconds=VIETNAM_UTC_OFFSET_SECONDS))
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
+_DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])\Z")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})\Z"
+)
+_FIRST_YEAR: Final = 1970
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of `30s`, `5m`, `1h` or `1d`.
+
+    Args:
+        text: a whole number and a unit.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        ValueError: it is written in another way.
+    """
+    found = _DURATION.match(text)
+    if not found:
+        raise ValueError("a duration is a whole number and a unit: 30s, 5m, 1h, 1d")
+    return float(int(found[1]) * _UNIT_SECONDS[found[2]])
+
+
+def parse_day(text: str) -> date:
+    """Return the day of `YYYY-MM-DD`.
+
+    Args:
+        text: the day as written.
+
+    Returns:
+        The day, 1970 or later.
+
+    Raises:
+        ValueError: there is no such day.
+    """
+    if not _DAY.match(text):
+        raise ValueError("a day is written YYYY-MM-DD")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"the calendar has no day {text}") from None
+    if day.year < _FIRST_YEAR:
+        raise ValueError(f"a day is {_FIRST_YEAR} or later")
+    return day
+
+
+def day_start(day: date) -> float:
+    """Return the Unix seconds at which a day begins in Vietnam.
+
+    Args:
+        day: a day.
+
+    Returns:
+        Unix seconds.
+    """
+    return datetime(day.year, day.month, day.day, tzinfo=VIETNAM).timestamp()
+
+
+def day_end(day: date) -> float:
+    """Return the Unix seconds at which a day has ended in Vietnam: the midnight that follows it.
+
+    Args:
+        day: a day; it is included.
+
+    Returns:
+        Unix seconds; the day lasts while now is below them.
+    """
+    return day_start(day) + DAY_SECONDS
+
+
+def parse_instant(text: str) -> float:
+    """Return the Unix seconds of a day (its beginning in Vietnam) or of an RFC 3339 instant with its offset.
+
+    Args:
+        text: `2026-11-23` or `2026-11-23T08:00:00+07:00`, `Z` for UTC.
+
+    Returns:
+        Unix seconds.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if _DAY.match(text):
+        return day_start(parse_day(text))
+    if not _INSTANT.match(text):
+        raise ValueError("an instant is written 2026-11-23 or 2026-11-23T08:00:00+07:00")
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.astimezone(UTC).year < _FIRST_YEAR:
+            raise ValueError(f"an instant is {_FIRST_YEAR} or later")
+    except OverflowError:
+        raise ValueError(f"the calendar has no instant {text}") from None
+    return moment.timestamp()
