@@ -45,6 +45,17 @@ class Part:
     observations: tuple[Observation, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a probe closed an observation."""
+
+    finished: float
+    looked: dict[str, Reason | None]
+    completeness: Completeness
+    reason: Reason | None
+    detail: str
+
+
 @dataclass(slots=True)
 class _Open:
     """An observation that has begun."""
@@ -53,7 +64,7 @@ class _Open:
     target: str
     started: float
     facts: list[Fact] = field(default_factory=list)
-    end: dict[str, Any] | None = None
+    end: _End | None = None
     bad: str = ""
 
 
@@ -69,6 +80,7 @@ class _Reader:
     broken: bool = False
 
     def take(self, frame: dict[str, Any]) -> None:
+        """Take one frame; anything that a probe's writer does not write raises."""
         if "facts" in frame:
             self._facts(frame)
         elif "begin" in frame:
@@ -76,13 +88,21 @@ class _Reader:
                 str(frame["asset"]), str(frame["target"]), float(frame["started"])
             )
         elif "end" in frame:
-            self.open[int(frame["end"])].end = frame
+            self.open[int(frame["end"])].end = _End(
+                float(frame["finished"]),
+                {str(kind): _reason(word) for kind, word in frame["looked"].items()},
+                Completeness(frame["completeness"]),
+                _reason(frame["reason"]),
+                cut(str(frame["detail"])),
+            )
         elif "canary" in frame:
             self.canary_said = True
             self.canary = self.canary or _reason(frame["canary"])
-            self.detail = self.detail or str(frame.get("detail") or "")
+            self.detail = self.detail or str(frame["detail"])
         elif "crash" in frame:
             self.detail = str(frame["crash"])
+        elif "progress" not in frame:
+            raise ValueError("no frame of ours")
 
     def _facts(self, frame: dict[str, Any]) -> None:
         observation = self.open[int(frame["of"])]
@@ -143,33 +163,26 @@ def _read_part(check: CheckSpec, header: dict[str, Any], frames: bytes) -> Part:
 def _close(check: str, item: _Open, status: Reason | None, finished: float) -> Observation:
     """Close an observation: one without an end keeps its facts and takes the reason of its child."""
     end = item.end
-    reason = status or Reason.CRASHED
     if end is None or item.bad:
-        why = Reason.BAD_DATA if item.bad else reason
-        completeness = Completeness.PARTIAL if item.facts else Completeness.FAILED
-        return Observation(
-            item.asset,
-            check,
-            item.target,
-            item.started,
-            float(end["finished"]) if end else finished,
-            completeness,
-            dict.fromkeys(end["looked"], why) if end else {},
-            tuple(item.facts),
+        why = Reason.BAD_DATA if item.bad else status or Reason.CRASHED
+        end = _End(
+            end.finished if end else finished,
+            dict.fromkeys(end.looked, why) if end else {},
+            Completeness.PARTIAL if item.facts else Completeness.FAILED,
             why,
             item.bad,
         )
     return Observation(
-        item.asset,
-        check,
-        item.target,
-        item.started,
-        float(end["finished"]),
-        Completeness(end["completeness"]),
-        {str(kind): _reason(word) for kind, word in end["looked"].items()},
-        tuple(item.facts),
-        _reason(end.get("reason")),
-        cut(str(end.get("detail") or "")),
+        asset=item.asset,
+        check=check,
+        target=item.target,
+        started=item.started,
+        finished=end.finished,
+        completeness=end.completeness,
+        looked=end.looked,
+        facts=tuple(item.facts),
+        reason=end.reason,
+        detail=end.detail,
     )
 
 
