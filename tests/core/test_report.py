@@ -1,0 +1,159 @@
+"""The report says what was judged, with the score of those verdicts and no other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from secmon.core.judgement import Judgement, WaivedUntil
+from secmon.core.model import (
+    Asset,
+    Completeness,
+    Fact,
+    Observation,
+    Outcome,
+    Reason,
+    Result,
+    Run,
+    Severity,
+    Verdict,
+)
+from secmon.core.plan import ChildPlan, CorePlan, Listen, Pack
+from secmon.core.report import build_report
+from secmon.core.rule import Place, Rule
+
+NOW = 1_800_000_000.0
+PLACE = Place("r.yml", 1, 1)
+
+
+def rule(name: str, severity: Severity) -> Rule:
+    return Rule(
+        name, "ports", "listener", severity, {"vi": "Mở", "en": "Open"}, {"vi": "Tắt", "en": "Off"}, PLACE
+    )
+
+
+def result(name: str, outcome: Outcome, fingerprint: str, reason: Reason | None = None) -> Result:
+    subject = {"proto": "tcp", "port": 23} if outcome is Outcome.FAIL else {}
+    return Result("srv", name, "ports", Severity.HIGH, "local", subject, outcome, reason, {}, {}, fingerprint)
+
+
+def verdict(name: str, severity: Severity, outcome: Outcome, *failures: str) -> Verdict:
+    decided = outcome in (Outcome.PASS, Outcome.FAIL)
+    return Verdict(
+        "srv",
+        name,
+        "ports",
+        severity,
+        severity.points,
+        severity is Severity.CRITICAL,
+        outcome,
+        decided,
+        failures,
+    )
+
+
+CORE = CorePlan(
+    agent="srv",
+    lang="vi",
+    state_dir="/s",
+    listen=Listen(),
+    assets=(Asset("srv"),),
+    checks={},
+    possible={"srv": {"ports": 20}},
+    critical={"srv": ("ports.a",)},
+    rules={},
+    waivers={},
+    packs=(Pack("builtin", "0.1.0", "00", signed=False),),
+    digest="d",
+)
+CHILDREN = ChildPlan(
+    targets=(),
+    settings={},
+    allowed_networks=(),
+    known_sources=(),
+    assets=CORE.assets,
+    rules=(
+        rule("ports.a", Severity.CRITICAL),
+        rule("ports.b", Severity.HIGH),
+        rule("ports.c", Severity.MEDIUM),
+    ),
+    bindings=(),
+)
+JUDGEMENT = Judgement(
+    "ports",
+    runs=(Run("srv", "ports", NOW - 9, NOW - 1, attempted_all=True, canary=None),),
+    verdicts=(
+        verdict("ports.a", Severity.CRITICAL, Outcome.PASS),
+        verdict("ports.b", Severity.HIGH, Outcome.FAIL, "f1", "f2"),
+        verdict("ports.c", Severity.MEDIUM, Outcome.UNKNOWN),
+    ),
+    results=(
+        result("ports.a", Outcome.PASS, "p"),
+        result("ports.b", Outcome.FAIL, "f1"),
+        result("ports.b", Outcome.FAIL, "f2"),
+        result("ports.c", Outcome.UNKNOWN, "u", Reason.PERMISSION),
+    ),
+    waived=(WaivedUntil("f1", "W-1", NOW + 86_400),),
+    observations=(
+        Observation(
+            "srv",
+            "ports",
+            "local",
+            NOW - 9,
+            NOW - 1,
+            Completeness.PARTIAL,
+            {"listener": None, "x": Reason.TIMEOUT},
+            (Fact("listener", {"port": 23, "user": None}, {"pid": Reason.PERMISSION}),),
+            Reason.TIMEOUT,
+            "slow",
+        ),
+    ),
+)
+
+
+def build(judgement: Judgement = JUDGEMENT) -> dict:
+    header = {"generator": {"name": "secmon", "version": "0"}, "agent": {"name": "srv"}, "started": "x"}
+    return build_report(CORE, CHILDREN, [judgement], header=header, finished=NOW)
+
+
+def test_score_gains_and_summary_come_from_the_verdicts() -> None:
+    report = build()
+    (asset,) = report["assets"]
+    assert asset["score"]["raw"] == pytest.approx(50.0)
+    assert asset["score"]["coverage"] == pytest.approx(80.0)
+    assert asset["score"]["accepted"] == pytest.approx(50.0)  # one of two failures is not waived
+    assert asset["gains"] == {"ports.b": pytest.approx(30.0)}
+    assert report["summary"] == {
+        "pass": 1,
+        "fail": 2,
+        "unknown": 1,
+        "error": 0,
+        "not_applicable": 0,
+        "waived": 1,
+    }
+
+
+def test_a_waived_failure_is_still_a_failure() -> None:
+    waived = {item["fingerprint"]: item["waiver"] for item in build()["results"]}
+    assert waived == {
+        "p": None,
+        "f1": {"id": "W-1", "expires": "2027-01-16T08:00:00Z"},
+        "f2": None,
+        "u": None,
+    }
+
+
+def test_observations_and_runs_keep_null_and_missing_apart() -> None:
+    report = build()
+    (seen,) = report["observations"]
+    assert seen["facts"] == [{"kind": "listener", "port": 23, "user": None, "missing": {"pid": "permission"}}]
+    assert seen["looked"] == {"listener": "complete", "x": "timeout"}
+    assert report["runs"][0]["last_complete"] == "2027-01-15T07:59:59Z"
+    json.dumps(report)
+
+
+def test_messages_name_the_subject() -> None:
+    failed = next(item for item in build()["results"] if item["fingerprint"] == "f1")
+    assert failed["message"] == {"en": "Open: tcp 23", "vi": "Mở: tcp 23"}
+    assert (failed["state"], failed["first_seen"]) == ("new", "2027-01-15T08:00:00Z")
