@@ -81,7 +81,7 @@ def test_zeros_before_tildes():
 
 def test_the_epoch_weighs_most_then_the_upstream_version():
     order = ["9-9", "10-1", "10-10", "1:0", "1:0-1", "2:0:0", "2:0:1", "10:0"]
-    assert sorted(order[::-1], key=dpkg_key) == order
+    assert sorted(set(order), key=dpkg_key) == order
 
 
 def test_the_last_hyphen_begins_the_revision():
