@@ -1,0 +1,1 @@
+"""Declare the tls check."""
