@@ -1,0 +1,66 @@
+"""Declare the check `ports`: what listens on this host, and which ports of other hosts can be reached."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secmon.checks.ports.kinds import LISTENER, PORT
+from secmon.core.contract import CheckSpec, MetricSpec, ProbeSpec, SettingSpec
+from secmon.core.model import Form
+
+CHECK: Final = CheckSpec(
+    name="ports",
+    kinds=(LISTENER, PORT),
+    probes=(
+        ProbeSpec(
+            name="local",
+            module="secmon.checks.ports.probe.local",
+            forms=(Form.LOCAL,),
+            kinds=("listener",),
+            acquire_with=("SYS_PTRACE", "DAC_READ_SEARCH"),
+            observe_with=("SYS_PTRACE", "DAC_READ_SEARCH"),
+        ),
+        ProbeSpec(
+            name="connect",
+            module="secmon.checks.ports.probe.connect",
+            forms=(Form.HOST, Form.ENDPOINT, Form.NETWORK),
+            kinds=("port",),
+        ),
+    ),
+    interval_seconds=900,
+    deadline_seconds=300,
+    en="Open ports: what listens on this host, what other hosts let in",
+    vi="Cổng mở: máy này đang lắng nghe gì, máy khác cho kết nối gì",
+    settings=(
+        SettingSpec(
+            name="ports",
+            type="text",
+            default="top",
+            en="TCP ports of a host target: `top`, `all`, or a list such as `22,80,8000-8100`",
+            vi="Các cổng TCP của đích là một máy: `top`, `all`, hoặc danh sách như `22,80,8000-8100`",
+        ),
+        SettingSpec(
+            name="rate",
+            type="integer",
+            default=0,
+            en="Packets per second and host; 0 means 100, or 20 for platform network, and 1,000 in all",
+            vi="Số gói mỗi giây cho mỗi máy; 0 nghĩa là 100, thiết bị mạng là 20, và tổng cộng 1.000",
+            minimum=0,
+            maximum=100_000,
+        ),
+    ),
+    metrics=(
+        MetricSpec(
+            name="secmon_listeners",
+            type="gauge",
+            labels=("asset", "scope"),
+            help="Exposures of this host by the scope from which they can be reached.",
+        ),
+        MetricSpec(
+            name="secmon_ports_open",
+            type="gauge",
+            labels=("asset",),
+            help="Ports seen open from the network over all targets of the asset.",
+        ),
+    ),
+)

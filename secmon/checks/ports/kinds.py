@@ -1,0 +1,132 @@
+"""Declare the kinds of fact that the check yields: `listener` from inside, `port` from outside."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from secmon.core.contract import FieldSpec, FieldType, KindSpec
+from secmon.core.model import Form, Vantage
+
+SCOPES: Final = ("loopback", "link", "container", "exposed")
+
+LISTENER: Final = KindSpec(
+    name="listener",
+    key=("netns", "proto", "address", "port_key"),
+    fields=(
+        FieldSpec("netns", FieldType.TEXT, "Network namespace: `host`", "Không gian tên mạng: `host`"),
+        FieldSpec(
+            "proto", FieldType.TEXT, "Transport protocol", "Giao thức tầng giao vận", values=("tcp", "udp")
+        ),
+        FieldSpec(
+            "address",
+            FieldType.ADDRESS,
+            "Bound address; a wildcard is 0.0.0.0 where IPv4 gets in, `::` where IPv6 alone does",
+            "Địa chỉ lắng nghe; mọi địa chỉ là 0.0.0.0 nếu nhận IPv4, là `::` nếu chỉ nhận IPv6",
+        ),
+        FieldSpec(
+            "port_key",
+            FieldType.TEXT,
+            "Port as it stands in the identity: its number, or `ephemeral` with the unit or uid for a UDP "
+            "port that the kernel may have picked",
+            "Cổng dùng để nhận dạng: số cổng, hoặc `ephemeral` kèm đơn vị hay uid với cổng UDP mà nhân "
+            "có thể đã tự chọn",
+        ),
+        FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng"),
+        FieldSpec(
+            "family",
+            FieldType.TEXT,
+            "Which Internet protocols get in",
+            "Giao thức Internet được nhận",
+            values=("ipv4", "ipv6", "dual"),
+        ),
+        FieldSpec(
+            "interface",
+            FieldType.TEXT,
+            "Interface that the socket is bound to, null for any",
+            "Giao diện mạng mà cổng bị gắn vào, null là mọi giao diện",
+        ),
+        FieldSpec(
+            "scope",
+            FieldType.TEXT,
+            "From where it can be reached: this host, its link, its own containers and guests, or anywhere "
+            "else (private networks included)",
+            "Truy cập được từ đâu: máy này, đường liên kết, container và máy ảo của máy này, hoặc nơi khác "
+            "(kể cả mạng riêng)",
+            values=SCOPES,
+        ),
+        FieldSpec(
+            "address_class",
+            FieldType.TEXT,
+            "Class of the address; null for loopback, link-local and multicast",
+            "Loại địa chỉ; null với loopback, link-local và multicast",
+            values=("public", "private", "cgnat", "ula", "wildcard"),
+        ),
+        FieldSpec(
+            "systemd_unit",
+            FieldType.TEXT,
+            "systemd unit that opened it, null for none",
+            "Đơn vị systemd đã mở cổng, null nếu không có",
+        ),
+        FieldSpec(
+            "user",
+            FieldType.TEXT,
+            "User that opened it, null where the uid has no name",
+            "Người dùng đã mở cổng, null nếu uid không có tên",
+        ),
+        FieldSpec("uid", FieldType.INTEGER, "User id that opened it", "Mã người dùng đã mở cổng"),
+        FieldSpec(
+            "pid",
+            FieldType.INTEGER,
+            "A process that holds it, null for the kernel's own",
+            "Tiến trình đang giữ cổng, null nếu là của nhân",
+        ),
+        FieldSpec("process", FieldType.TEXT, "Name of that process", "Tên tiến trình"),
+        FieldSpec(
+            "executable", FieldType.TEXT, "Path of its executable", "Đường dẫn tệp thực thi của tiến trình"
+        ),
+        FieldSpec(
+            "attribution",
+            FieldType.TEXT,
+            "The best that it could be traced to",
+            "Truy được tới mức nào",
+            values=("pid", "unit", "uid", "none"),
+        ),
+    ),
+    sources={Form.LOCAL: (Vantage.INSIDE,)},
+    en="A TCP socket that listens, or a UDP socket that takes from anybody, on this host",
+    vi="Một cổng TCP đang lắng nghe, hoặc cổng UDP nhận từ bất kỳ đâu, trên máy này",
+)
+
+PORT: Final = KindSpec(
+    name="port",
+    key=("host", "proto", "port"),
+    fields=(
+        FieldSpec("host", FieldType.TEXT, "Host as the target names it", "Máy, như đích đã ghi"),
+        FieldSpec(
+            "proto", FieldType.TEXT, "Transport protocol", "Giao thức tầng giao vận", values=("tcp", "udp")
+        ),
+        FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng"),
+        FieldSpec(
+            "state",
+            FieldType.TEXT,
+            "What a connection met: open (it completed), unreliable (it completed and was reset at once), "
+            "closed (refused), filtered (an ICMP error), no_reply (nothing came, twice)",
+            "Kết quả kết nối: open (thành công), unreliable (thành công rồi bị ngắt ngay), closed (bị từ "
+            "chối), filtered (có lỗi ICMP), no_reply (hai lần không có trả lời)",
+            values=("open", "unreliable", "closed", "filtered", "no_reply"),
+        ),
+        FieldSpec(
+            "address",
+            FieldType.ADDRESS,
+            "Resolved address that it was seen at",
+            "Địa chỉ đã phân giải mà tại đó thấy cổng",
+        ),
+    ),
+    sources={
+        Form.HOST: (Vantage.OUTSIDE,),
+        Form.ENDPOINT: (Vantage.OUTSIDE,),
+        Form.NETWORK: (Vantage.OUTSIDE,),
+    },
+    en="A port of a host as seen over the network; of a wide look only those that answer",
+    vi="Một cổng của máy nhìn từ mạng; khi quét rộng chỉ ghi cổng có trả lời",
+)
