@@ -1,0 +1,145 @@
+"""Keep of a judgement what a small resident process needs: verdicts and counts, no results."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from secmon.core.model import Outcome, Reason, Run, Severity, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secmon.core.contract import Sample
+    from secmon.core.judgement import Judgement, ReasonCount, WaivedUntil
+    from secmon.core.model import Result
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How many results of one rule on one asset had one outcome.
+
+    Attributes:
+        asset: id of the asset.
+        rule: id of the rule.
+        severity: effective severity.
+        outcome: fail, unknown or error; nobody counts passes by rule.
+        count: results.
+    """
+
+    asset: str
+    rule: str
+    severity: Severity
+    outcome: Outcome
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is kept of the latest judgement of one check.
+
+    Attributes:
+        check: name of the check.
+        digest: of the plan that it was judged by; under another plan its points do not count.
+        failure: why the latest run could not be judged, None where it was.
+        runs: asset -> its latest run.
+        last_complete: asset -> end, Unix seconds, of the last run that attempted all with its canary passing.
+        verdicts: one for each binding, without `complete`.
+        waived: fingerprint -> the waiver that covers it longest.
+        rules: results that are not passes, by rule.
+        outcomes: asset -> outcome -> results.
+        reasons: why looks failed.
+        samples: the check's own metrics.
+        changes_at: Unix seconds at which judging the same facts again could say something else.
+    """
+
+    check: str
+    digest: str
+    failure: Reason | None = None
+    runs: dict[str, Run] = field(default_factory=dict)
+    last_complete: dict[str, float] = field(default_factory=dict)
+    verdicts: tuple[Verdict, ...] = ()
+    waived: dict[str, WaivedUntil] = field(default_factory=dict)
+    rules: tuple[RuleCount, ...] = ()
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
+    reasons: tuple[ReasonCount, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    changes_at: float = 0.0
+
+
+def keep(judgement: Judgement, digest: str, before: Judged | None) -> Judged:
+    """Keep what the page needs of a judgement.
+
+    Args:
+        judgement: as the judge child handed it back.
+        digest: of the plan that it was judged by.
+        before: what was kept of the previous one, for `last_complete`.
+
+    Returns:
+        What is kept; the results are counted and let go.
+    """
+    return Judged(
+        check=judgement.check,
+        digest=digest,
+        runs={run.asset: run for run in judgement.runs},
+        last_complete=_last_complete(judgement.runs, before.last_complete if before else {}),
+        verdicts=tuple(replace(verdict, complete=()) for verdict in judgement.verdicts),
+        waived={waived.fingerprint: waived for waived in judgement.waived},
+        rules=_count_rules(judgement.results),
+        outcomes=judgement.outcomes,
+        reasons=judgement.reasons,
+        samples=judgement.samples,
+        changes_at=judgement.changes_at,
+    )
+
+
+def fail(check: str, digest: str, reason: Reason, before: Judged | None) -> Judged:
+    """Say that the latest run of a check could not be judged: what was known is an error at once.
+
+    Args:
+        check: name of the check.
+        digest: of the plan in force.
+        reason: why.
+        before: what was kept of the previous judgement.
+
+    Returns:
+        Every verdict as error, undecided; the runs and `last_complete` as they were; no stale samples.
+    """
+    if before is None:
+        return Judged(check, digest, reason)
+    verdicts = tuple(
+        replace(verdict, outcome=Outcome.ERROR, decided=False, failures=()) for verdict in before.verdicts
+    )
+    errors = Counter(verdict.asset for verdict in verdicts)
+    return Judged(
+        check=check,
+        digest=digest,
+        failure=reason,
+        runs=before.runs,
+        last_complete=before.last_complete,
+        verdicts=verdicts,
+        waived=before.waived,
+        rules=tuple(
+            RuleCount(verdict.asset, verdict.rule, verdict.severity, Outcome.ERROR, 1) for verdict in verdicts
+        ),
+        outcomes={asset: {Outcome.ERROR.value: count} for asset, count in errors.items()},
+    )
+
+
+def _last_complete(runs: Iterable[Run], before: dict[str, float]) -> dict[str, float]:
+    latest = dict(before)
+    for run in runs:
+        if run.attempted_all and run.canary is None:
+            # Not the maximum: after a clock was set back, the latest run counts and not one from the future.
+            latest[run.asset] = run.finished
+    return latest
+
+
+def _count_rules(results: Iterable[Result]) -> tuple[RuleCount, ...]:
+    counts = Counter(
+        (result.asset, result.rule, result.severity, result.outcome)
+        for result in results
+        if result.outcome in (Outcome.FAIL, Outcome.UNKNOWN, Outcome.ERROR)
+    )
+    return tuple(RuleCount(*key, count) for key, count in counts.items())

@@ -1,0 +1,54 @@
+"""What is kept of a judgement is enough for a page, and a run that failed spoils it at once."""
+
+from __future__ import annotations
+
+from secmon.core.judged import RuleCount, fail, keep
+from secmon.core.model import Outcome, Reason, Severity
+from tests.support.judgements import ASSET, judgement, plan, result
+
+PLAN = plan()
+
+
+def test_results_are_counted_by_rule_and_let_go():
+    told = judgement(
+        PLAN,
+        result("ports.smb", 445),
+        result("ports.smb", 139),
+        result("ports.telnet", 23, severity=Severity.CRITICAL, outcome=Outcome.UNKNOWN),
+    )
+    kept = keep(told, "d1", None)
+    assert set(kept.rules) == {
+        RuleCount(ASSET, "ports.smb", Severity.HIGH, Outcome.FAIL, 2),
+        RuleCount(ASSET, "ports.telnet", Severity.CRITICAL, Outcome.UNKNOWN, 1),
+    }
+    assert kept.outcomes == {ASSET: {"fail": 2, "unknown": 1}}
+    assert all(verdict.complete == () for verdict in kept.verdicts)
+
+
+def test_only_a_complete_run_with_a_seeing_sensor_renews_freshness():
+    first = keep(judgement(PLAN, finished=1000.0), "d1", None)
+    assert first.last_complete == {ASSET: 1000.0}
+    blind = keep(judgement(PLAN, finished=2000.0, canary=Reason.PERMISSION), "d1", first)
+    partial = keep(judgement(PLAN, finished=3000.0, attempted_all=False), "d1", blind)
+    assert partial.last_complete == {ASSET: 1000.0}
+    assert keep(judgement(PLAN, finished=4000.0), "d1", partial).last_complete == {ASSET: 4000.0}
+
+
+def test_after_a_clock_was_set_back_the_latest_run_counts():
+    future = keep(judgement(PLAN, finished=9_000_000.0), "d1", None)
+    assert keep(judgement(PLAN, finished=1000.0), "d1", future).last_complete == {ASSET: 1000.0}
+
+
+def test_a_run_that_could_not_be_judged_makes_errors_of_everything():
+    before = keep(judgement(PLAN, result("ports.smb", 445)), "d1", None)
+    failed = fail("ports", "d1", Reason.TIMEOUT, before)
+    assert failed.failure is Reason.TIMEOUT
+    assert {verdict.outcome for verdict in failed.verdicts} == {Outcome.ERROR}
+    assert not any(verdict.decided for verdict in failed.verdicts)
+    assert failed.outcomes == {ASSET: {"error": 2}}
+    assert failed.last_complete == before.last_complete
+
+
+def test_a_first_run_that_could_not_be_judged_knows_nothing():
+    failed = fail("ports", "d1", Reason.CRASHED, None)
+    assert (failed.verdicts, failed.outcomes, failed.last_complete) == ((), {}, {})
