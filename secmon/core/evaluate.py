@@ -65,6 +65,7 @@ class Judge:
         require: what a selected subject must meet, None where `never` or `count` is used.
         count: what the number of selected subjects must meet, None where unused.
         constants: integers that `count` compares with.
+        reads: the fields that `where` and `require` read, sorted.
     """
 
     rule: Rule
@@ -76,6 +77,7 @@ class Judge:
     require: Predicate | None
     count: Callable[[int], bool] | None
     constants: frozenset[int]
+    reads: tuple[str, ...]
 
     def judge_target(self, target: str, subjects: Iterable[Subject], look: Look) -> list[Result]:
         """Judge the subjects of one target.
@@ -154,8 +156,9 @@ class Judge:
     def _result(self, target: str, subject: Subject, outcome: Outcome) -> Result:
         values = subject.values
         key = {name: values.get(name) for name in self.kind.key}
-        fields = sorted(self._fields())
-        missing = {name: subject.missing.get(name, Reason.NO_DATA) for name in fields if name not in values}
+        missing = {
+            name: subject.missing.get(name, Reason.NO_DATA) for name in self.reads if name not in values
+        }
         reason = next(iter(missing.values()), Reason.NO_DATA) if outcome is Outcome.UNKNOWN else None
         return Result(
             asset=self.asset.id,
@@ -166,13 +169,10 @@ class Judge:
             subject=key,
             outcome=outcome,
             reason=reason,
-            evidence={name: values[name] for name in fields if name in values and name not in key},
+            evidence={name: values[name] for name in self.reads if name in values and name not in key},
             missing=missing,
             fingerprint=fingerprint(self.asset.id, self.rule.id, target, key.values()),
         )
-
-    def _fields(self) -> frozenset[str]:
-        return frozenset().union(*(part.fields for part in (self.where, self.require) if part is not None))
 
     def _whole(self, target: str, outcome: Outcome, reason: Reason | None, evidence: Json) -> Result:
         return Result(
@@ -216,16 +216,18 @@ def compile_rule(
     def predicate(tree: Json | None) -> Predicate | None:
         return None if tree is None else compile_predicate(tree, kind, params, asset, now)
 
+    where, require = predicate(rule.where), predicate(rule.require)
     return Judge(
         rule=rule,
         kind=kind,
         asset=asset,
         severity=severity,
         parts=parts_named(rule.where, kind, params) if kind.parts else None,
-        where=predicate(rule.where),
-        require=predicate(rule.require),
+        where=where,
+        require=require,
         count=None if rule.count is None else compile_count(rule.count, params, asset),
         constants=frozenset(_integers(rule.count)) | frozenset(_integers(list(params.values()))),
+        reads=tuple(sorted({name for part in (where, require) if part is not None for name in part.fields})),
     )
 
 
