@@ -1,9 +1,15 @@
-"""Make text from outside safe to show, and short enough to keep."""
+"""Make text from outside safe to show and short enough to keep; choose the language of a person."""
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Lang = Literal["vi", "en"]
+LANGS: Final[tuple[Lang, ...]] = ("vi", "en")
 
 TEXT_LIMIT: Final = 1024
 """Characters that a probe keeps of any text from outside."""
@@ -41,3 +47,17 @@ def _escape_character(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def language(environment: Mapping[str, str]) -> Lang:
+    """Choose the language of a person from the locale variables.
+
+    Args:
+        environment: `LC_ALL`, `LC_MESSAGES`, `LANG`; the first that is set decides (POSIX.1-2017, 8.2).
+
+    Returns:
+        `en` for an English locale, else `vi`.
+    """
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    value = next((environment[name] for name in names if environment.get(name)), "")
+    return "en" if value.lower().split(".")[0].split("_")[0] == "en" else "vi"

@@ -1,0 +1,1 @@
+"""Render the report `secmon.report/1`; one module per format."""
