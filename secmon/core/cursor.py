@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from secmon.core.model import Json
 from secmon.core.nearest import suggest
 from secmon.core.nodes import Map, Seq, place_of
 from secmon.core.rule import Fault, Place
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from enum import StrEnum
     from re import Pattern
+
+    from secmon.core.model import Json
 
 T = TypeVar("T")
 E = TypeVar("E", bound="StrEnum")

@@ -20,20 +20,27 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         candidates: what would have been right.
 
     Returns:
-        The closest, the first in alphabetical order of several; None where none is close.
+        The closest; of several, the one that begins most like the word; None where none is close.
     """
     if len(word) > _WORD_LIMIT:
         return None
     folded = word.casefold().replace("_", "-")
     limit = 1 if len(word) <= 4 else 2
-    best: tuple[int, str] | None = None
+    best: tuple[int, int, str] | None = None
     for candidate in sorted(set(candidates)):
         if abs(len(candidate) - len(word)) > limit:
             continue
-        gap = distance(folded, candidate.casefold().replace("_", "-"))
-        if gap <= limit and (best is None or gap < best[0]):
-            best = (gap, candidate)
-    return best[1] if best else None
+        other = candidate.casefold().replace("_", "-")
+        gap = distance(folded, other)
+        if gap <= limit:
+            rank = (gap, -_shared_beginning(folded, other), candidate)
+            best = rank if best is None else min(best, rank)
+    return best[2] if best else None
+
+
+def _shared_beginning(left: str, right: str) -> int:
+    pairs = zip(left, right, strict=False)
+    return next((index for index, (a, b) in enumerate(pairs) if a != b), min(len(left), len(right)))
 
 
 def distance(left: str, right: str) -> int:

@@ -6,9 +6,12 @@ where it has something to say to a person.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secmon.core.rule import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Mark = tuple[int, int]
 """Line and column, both from 1; the column counts characters."""
@@ -30,6 +33,16 @@ class Map(dict[str, Any]):
         self.mark = mark
         self.key_marks: dict[str, Mark] = {}
         self.value_marks: dict[str, Mark] = {}
+
+    def only(self, names: Collection[str]) -> Map:
+        """Return the entries of some keys, each where it stood."""
+        kept = Map(self.mark)
+        for name in names:
+            if name in self:
+                kept[name] = self[name]
+                kept.key_marks[name] = self.key_marks[name]
+                kept.value_marks[name] = self.value_marks[name]
+        return kept
 
 
 class Seq(list[Any]):

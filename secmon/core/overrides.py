@@ -1,0 +1,92 @@
+"""Read overrides: what a site changes for a unit or an asset; core.binding holds them to tightening."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from secmon.core.cursor import Cursor, read_enum, read_text, start
+from secmon.core.model import Severity
+from secmon.core.profiles import read_params_of, read_pattern
+from secmon.core.rule import Fault, Override
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from secmon.core.contract import Registry
+    from secmon.core.model import Json
+    from secmon.core.rule import Rule
+
+_KEYS: Final = ("match", "rule", "params", "severity", "reason")
+_MATCH_KEYS: Final = ("unit", "asset")
+
+
+def load_overrides(
+    documents: Iterable[tuple[str, Any]],
+    rules: Sequence[Rule],
+    ids: frozenset[str] | None,
+    registry: Registry,
+) -> tuple[list[Override], list[Fault]]:
+    """Read the overrides of documents.
+
+    Args:
+        documents: file as the person named it, and what the YAML reader gave.
+        rules: every rule without a fault.
+        ids: every id; None where the rules that overrides are about may not be here.
+        registry: the checks.
+
+    Returns:
+        The overrides without a fault, in order, and every fault.
+    """
+    faults: list[Fault] = []
+    overrides: list[Override] = []
+    for file, document in documents:
+        fields = start(document, file, faults).mapping(("overrides",), ("overrides",))
+        for item in fields["overrides"].items() if "overrides" in fields else ():
+            before = len(faults)
+            override = _read_override(item, rules, ids, registry)
+            if override is not None and len(faults) == before:
+                overrides.append(override)
+    return overrides, faults
+
+
+def _read_override(
+    cursor: Cursor, rules: Sequence[Rule], ids: frozenset[str] | None, registry: Registry
+) -> Override | None:
+    fields = cursor.mapping(_KEYS, ("match", "rule", "reason"))
+    match = read_match(fields["match"], _MATCH_KEYS) if "match" in fields else {}
+    pattern = read_pattern(fields["rule"], ids) if "rule" in fields else None
+    reason = read_text(fields["reason"]) if "reason" in fields else None
+    severity = read_enum(fields["severity"], Severity) if "severity" in fields else None
+    if isinstance(cursor.value, dict) and "params" not in fields and "severity" not in fields:
+        cursor.fault("it changes nothing", "give params or severity")
+    params: Json = {}
+    if pattern is not None and "params" in fields:
+        params = read_params_of(fields["params"], pattern, {rule.id: rule for rule in rules}, registry)
+    if pattern is None or reason is None:
+        return None
+    return Override(
+        unit=match.get("unit", ""),
+        asset=match.get("asset", ""),
+        pattern=pattern,
+        params=params,
+        severity=severity,
+        reason=reason,
+        place=cursor.place,
+    )
+
+
+def read_match(cursor: Cursor, keys: tuple[str, ...]) -> dict[str, str]:
+    """Read which assets something is for.
+
+    Args:
+        cursor: a mapping with at least one of the keys.
+        keys: the keys that it may have; the texts among them are `unit` and `asset`.
+
+    Returns:
+        The unit and the asset, where they are given.
+    """
+    fields = cursor.mapping(keys)
+    if isinstance(cursor.value, dict) and not cursor.value:
+        cursor.fault("an empty match would be for everything", f"give {' or '.join(keys)}")
+    found = {key: read_text(fields[key]) for key in ("unit", "asset") if key in fields}
+    return {key: text for key, text in found.items() if text is not None}
