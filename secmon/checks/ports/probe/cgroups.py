@@ -1,4 +1,4 @@
-"""Name the systemd unit of a cgroup: its id, which the kernel tells, is the inode of its folder (cgroup v2)."""
+"""Name the systemd unit of a cgroup: the id that a socket tells is its folder's inode (cgroup v2)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def units(folder: int, wanted: set[int]) -> dict[int, str | None]:
 
 
 def unit_of(path: str) -> str | None:
-    """Return the system unit that a cgroup belongs to: the first folder below the slices, as systemd reads it.
+    """Return the system unit that a cgroup belongs to: the first folder below the slices, as in systemd.
 
     Args:
         path: path of the cgroup below the top, such as `/system.slice/ssh.service`.
