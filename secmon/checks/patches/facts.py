@@ -1,0 +1,137 @@
+"""Build the check's facts from what was read; a Reason stands wherever something was not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from secmon.core.model import Fact, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from secmon.checks.patches.archive import Release
+    from secmon.checks.patches.kernel import Kernel
+    from secmon.checks.patches.osrelease import OsRelease
+    from secmon.checks.patches.policy import Update
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesView:
+    """What is known of pending updates.
+
+    Attributes:
+        updates: those that were found; each is real, whatever else was not seen.
+        index_date: signed date of the oldest security index, Unix seconds, or why there is none.
+        reason: None where the indexes tell everything, else why they do not.
+        detail: the same for a person.
+    """
+
+    updates: tuple[Update, ...]
+    index_date: float | Reason
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """What was seen of one root.
+
+    Attributes:
+        os: its distribution.
+        eol: Unix seconds of its end of life.
+        kernel: running and installed kernels.
+        reboot_flag: the file by which packages ask for a reboot exists; its absence proves nothing.
+        updates: pending updates.
+        auto_updates: updates install themselves.
+        time_synchronised: the clock follows a time source.
+        package_count: installed packages.
+    """
+
+    os: OsRelease | Reason
+    eol: float | Reason
+    kernel: Kernel
+    reboot_flag: bool
+    updates: UpdatesView
+    auto_updates: bool | Reason
+    time_synchronised: bool | Reason
+    package_count: int
+
+
+def judge_security_index(
+    releases: Iterable[Release], now: float
+) -> tuple[float | Reason, Reason | None, str]:
+    """Say how far the security indexes can be trusted to tell what is pending.
+
+    Args:
+        releases: of all indexes.
+        now: Unix seconds.
+
+    Returns:
+        The date of the oldest one or why there is none; None or why they do not tell; the same for a person.
+    """
+    security = [release for release in releases if release.security]
+    if not security:
+        detail = (
+            "no index of a security archive is in var/lib/apt/lists; configure one and run apt-get update"
+        )
+        return Reason.NO_DATA, Reason.NO_DATA, detail
+    dates = [release.date for release in security if release.date is not None]
+    date = min(dates) if len(dates) == len(security) else Reason.BAD_DATA
+    if any(release.stale(now) for release in security):
+        detail = "the index of the security archive is out of date; run apt-get update and see why it was not"
+        return date, Reason.STALE_DATA, detail
+    return date, None, ""
+
+
+def host_fact(view: HostView) -> Fact:
+    """Return the fact of kind `host`.
+
+    Args:
+        view: what was seen.
+    """
+    os = view.os
+    updates = view.updates
+    counts: Reason | tuple[int, int] = updates.reason or (
+        sum(not update.pinned for update in updates.updates),
+        sum(update.security for update in updates.updates),
+    )
+    seen: dict[str, Any] = {
+        "os_id": os if isinstance(os, Reason) else os.id,
+        "os_version": os if isinstance(os, Reason) else os.version,
+        "os_codename": os if isinstance(os, Reason) else os.codename,
+        "eol_date": view.eol,
+        "kernel_running": view.kernel.running,
+        "kernel_newest": view.kernel.newest,
+        "kernel_stale": view.kernel.stale,
+        "reboot_required": True if view.reboot_flag else view.kernel.stale,
+        "pending_updates": counts if isinstance(counts, Reason) else counts[0],
+        "pending_security": counts if isinstance(counts, Reason) else counts[1],
+        "security_index_timestamp": updates.index_date,
+        "auto_updates": view.auto_updates,
+        "time_synchronised": view.time_synchronised,
+        "package_count": view.package_count,
+    }
+    missing = {name: value for name, value in seen.items() if isinstance(value, Reason)}
+    return Fact("host", {name: value for name, value in seen.items() if name not in missing}, missing)
+
+
+def update_facts(updates: Iterable[Update]) -> Iterator[Fact]:
+    """Yield the facts of kind `update`.
+
+    Args:
+        updates: what is pending.
+    """
+    for update in updates:
+        yield Fact(
+            "update",
+            {
+                "package": update.package,
+                "installed": update.installed,
+                "candidate": update.candidate,
+                "security": update.security,
+                "source": update.source,
+                "held": update.held,
+                "pinned": update.pinned,
+            },
+        )

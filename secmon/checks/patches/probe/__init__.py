@@ -1,0 +1,1 @@
+"""Hold what does I/O for the check `patches`; loaded in children only."""
