@@ -2,8 +2,8 @@
 
 Plain non-blocking connects need no privilege. A port that does not answer is tried twice: a single try under
 load, or one lost packet, would hide an open port. What the kernel sends for us is counted: one SYN for the
-first try, two for the second (it repeats the SYN after one second, RFC 6298 2.1), an ACK and a reset for a port
-that opens.
+first try, two for the second (it repeats the SYN after one second, RFC 6298 2.1), an ACK and a reset for a
+port that opens.
 """
 
 from __future__ import annotations
