@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from secmon.core.contract import CheckSpec, Registry
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from secmon.core.contract import Registry
 
 CHECKS = (
     "ports",
@@ -27,5 +27,7 @@ def load(names: Iterable[str] = CHECKS) -> Registry:
     Returns:
         The registry that every process is given.
     """
+    from secmon.core.contract import CheckSpec, Registry  # here, so that `--help` can name the checks quickly
+
     specs = (import_module(f"secmon.checks.{name}").CHECK for name in names)
     return Registry({spec.name: spec for spec in specs if isinstance(spec, CheckSpec)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from secmon.core.contract import FieldType
 from secmon.core.model import Reason, Role, Severity
 from secmon.core.texts import escape
 from secmon.core.words import GRADES, REASONS, ROLES, SEVERITIES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+    from secmon.core.contract import Registry
     from secmon.core.model import Json
     from secmon.core.texts import Lang
     from secmon.core.words import Words
@@ -49,6 +51,17 @@ class Reader:
     lang: Lang
     fail_on: Severity = Severity.HIGH
     timestamps: frozenset[tuple[str, str]] = frozenset()
+
+
+def timestamp_fields(registry: Registry) -> frozenset[tuple[str, str]]:
+    """Return (check, field) of every field that holds Unix seconds."""
+    return frozenset(
+        (check.name, field.name)
+        for check in registry.checks.values()
+        for kind in check.kinds
+        for field in kind.fields
+        if field.type is FieldType.TIMESTAMP
+    )
 
 
 def render(report: Json, out: TextIO, reader: Reader) -> None:
