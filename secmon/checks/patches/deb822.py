@@ -45,11 +45,11 @@ def first_field(stanza: bytes, name: bytes) -> bytes:
         stanza: one stanza.
         name: name of the field.
     """
-    if stanza.startswith(name + b": "):
-        start = len(name) + 2
-        end = stanza.find(b"\n", start)
-        return stanza[start:end].strip() if end >= 0 else stanza[start:].strip()
-    return field(stanza, name)
+    start = len(name) + 2
+    if stanza[:start] != name + b": ":
+        return field(stanza, name)
+    end = stanza.find(b"\n", start)
+    return stanza[start : end if end >= 0 else None].strip()
 
 
 def field(stanza: bytes, name: bytes) -> bytes:
@@ -60,12 +60,12 @@ def field(stanza: bytes, name: bytes) -> bytes:
         name: name of the field; case does not matter, as Policy 5.1 has it.
     """
     start = stanza.find(b"\n" + name + b": ")
-    if start >= 0:
-        start += len(name) + 3
-        end = stanza.find(b"\n", start)
-        return stanza[start:end].strip() if end >= 0 else stanza[start:].strip()
-    found = _pattern(name).search(stanza)
-    return found[1].strip() if found else b""
+    if start < 0:  # the first field of the stanza, or one that is spelt in an unusual way
+        found = _pattern(name).search(stanza)
+        return found[1].strip() if found else b""
+    start += len(name) + 3
+    end = stanza.find(b"\n", start)
+    return stanza[start : end if end >= 0 else None].strip()
 
 
 @cache

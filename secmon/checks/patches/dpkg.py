@@ -11,7 +11,7 @@ from secmon.core.texts import cut
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ABSENT: Final = frozenset({"not-installed", "config-files"})
+_ABSENT: Final = frozenset({b"not-installed", b"config-files"})
 """States without a version on disk; apt too counts every other one as installed."""
 
 
@@ -91,14 +91,18 @@ def parse_status(chunks: Iterable[bytes]) -> Installed:
 
 def _parse_package(stanza: bytes) -> Package | None:
     name = first_field(stanza, b"Package")
-    status = field(stanza, b"Status").decode("ascii", "replace").split()
     version = field(stanza, b"Version")
+    status = field(stanza, b"Status").split()  # what is wanted, whether it must be reinstalled, its state
     if not name or not version or len(status) != 3 or status[2] in _ABSENT:
         return None
     return Package(
-        cut(name.decode("ascii", "replace")),
-        cut(field(stanza, b"Architecture").decode("ascii", "replace")),
-        cut(version.decode("ascii", "replace")),
-        held=status[0] == "hold",
-        configured=status[2] == "installed",
+        _text(name),
+        _text(field(stanza, b"Architecture")),
+        _text(version),
+        held=status[0] == b"hold",
+        configured=status[2] == b"installed",
     )
+
+
+def _text(value: bytes) -> str:
+    return cut(value.decode("ascii", "replace"))
