@@ -1,0 +1,44 @@
+"""A budget of packets per second holds over any span of time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from secmon.checks.ports.pace import Pace
+
+
+@given(
+    rate=st.sampled_from([1, 20, 100, 1000]),
+    naps=st.lists(st.floats(0, 0.5), min_size=5, max_size=60),
+    costs=st.lists(st.integers(1, 3), min_size=200, max_size=200),
+)
+def test_no_span_lets_more_through_than_rate_and_slack(rate, naps, costs):
+    pace, now, sent = Pace(rate), 0.0, []
+    remaining = iter(costs)
+    for nap in naps:
+        now += nap
+        while pace.ready_at() <= now and (packets := next(remaining, 0)):
+            pace.spend(packets, now)
+            sent.append((now, packets))
+    for first in range(len(sent)):
+        for last in range(first, len(sent)):
+            span = sent[last][0] - sent[first][0]
+            # A cost of up to 3 packets is paid after it is spent.
+            assert sum(packets for _, packets in sent[first : last + 1]) <= rate * (span + 0.05) + 3 + 1e-6
+
+
+def test_what_was_not_used_is_not_saved_up():
+    pace = Pace(100)
+    pace.spend(1, 1000.0)
+    assert pace.ready_at() == pytest.approx(1000.01 - 0.05)
+
+
+def test_the_rate_is_reached():
+    pace, now, sent = Pace(100), 5.0, 0
+    while now < 15.0:
+        now = max(now, pace.ready_at())
+        pace.spend(1, now)
+        sent += 1
+    assert sent == pytest.approx(1000, abs=10)
