@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from secmon.core.contract import Sample  # noqa: TC001  # core.codec reads the annotations of Judged
+from secmon.core.judgement import ReasonCount, WaivedUntil  # noqa: TC001  # likewise
 from secmon.core.model import Outcome, Reason, Run, Severity, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from secmon.core.contract import Sample
-    from secmon.core.judgement import Judgement, ReasonCount, WaivedUntil
+    from secmon.core.judgement import Judgement
     from secmon.core.model import Result
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import selectors
 import socket
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -82,7 +83,7 @@ class _Connection:
 
 
 class Front:
-    """The HTTP front; every socket is registered with a callable `(mask) -> None` as its data.
+    """The HTTP front; every socket is registered with a callable as its data, which the loop calls.
 
     Args:
         selector: of the core's loop.
@@ -167,7 +168,7 @@ class Front:
             self._listener.close()
             self._listener, self._paused_until = None, None
 
-    def _accept(self, _mask: int) -> None:
+    def _accept(self) -> None:
         for _ in range(MAX_CONNECTIONS):
             if self._listener is None:
                 return
@@ -215,7 +216,7 @@ class Front:
 
     def _watch(self, connection: _Connection, events: int, *, new: bool = False) -> None:
         change = self._selector.register if new else self._selector.modify
-        change(connection.sock, events, lambda _mask: self._serve(connection))
+        change(connection.sock, events, partial(self._serve, connection))
 
     def _drop(self, connection: _Connection) -> None:
         self._selector.unregister(connection.sock)

@@ -55,9 +55,9 @@ class Serving:
     def _run(self) -> None:
         while self._running:
             self.turns += 1
-            for key, mask in self.selector.select(self.front.sweep()):
+            for key, _ in self.selector.select(self.front.sweep()):
                 if key.data:
-                    key.data(mask)
+                    key.data()
 
     def connect(self) -> socket.socket:
         return self._open.enter_context(socket.create_connection(self.address, timeout=10))
@@ -203,6 +203,7 @@ def test_an_idle_connection_ends_without_being_called_a_timeout():
         connection = server.client()
         connection.request("GET", "/")
         connection.getresponse().read()
+        get(server, "/")  # once this is answered, the server has put the first exchange behind it
         now[0] += DEADLINE_SECONDS
         get(server, "/")
         assert connection.sock.recv(1) == b""
@@ -279,15 +280,15 @@ turns, end = 0, time.monotonic() + 0.5
 while time.monotonic() < end:
     turns += 1
     wait = front.sweep()
-    for key, mask in selector.select(min(end - time.monotonic(), wait if wait is not None else 9)):
-        key.data(mask)
+    for key, _ in selector.select(min(end - time.monotonic(), wait if wait is not None else 9)):
+        key.data()
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 clients[0].sendall(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
 answer, end = b"", time.monotonic() + 10
 clients[0].setblocking(False)
 while not answer and time.monotonic() < end:
-    for key, mask in selector.select(front.sweep()):
-        key.data(mask)
+    for key, _ in selector.select(front.sweep()):
+        key.data()
     try:
         answer = clients[0].recv(100)
     except BlockingIOError:
