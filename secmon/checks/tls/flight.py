@@ -40,7 +40,8 @@ class Flight:
         chain: its certificates in DER, the leaf first; empty where none was read.
         client_auth: it asks for a client certificate; None where that was not seen.
         proven: it signed the handshake with the leaf's key, and that was verified.
-        unread: why the chain could not be read although the version was chosen, "" where it was.
+        unread: why the chain could not be read although the version was chosen, None where it was.
+        detail: the same in a few words.
     """
 
     version: int | None = None
@@ -48,7 +49,8 @@ class Flight:
     chain: tuple[bytes, ...] = ()
     client_auth: bool | None = None
     proven: bool = False
-    unread: str = ""
+    unread: Reason | None = None
+    detail: str = ""
 
 
 class Conversation(Protocol):

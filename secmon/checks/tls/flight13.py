@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
@@ -92,8 +92,8 @@ class EncryptedFlight:
         "_retried",
         "_retry",
         "_transcript",
-        "_unread",
         "_version",
+        "_wanted_group",
         "_whole",
         "finished",
     )
@@ -117,7 +117,7 @@ class EncryptedFlight:
         self._chain: tuple[bytes, ...] = ()
         self._client_auth: bool | None = None
         self._proven = False
-        self._unread = ""
+        self._wanted_group: int | None = None  # one that we cannot do
         self.finished = False
 
     @property
@@ -141,7 +141,11 @@ class EncryptedFlight:
     def flight(self) -> Flight:
         """Return what was read so far; a chain only after the server has proven that it is its own."""
         chain = self._chain if self._proven else ()
-        return Flight(self._version, self._alert, chain, self._client_auth, self._proven, self._unread)
+        flight = Flight(self._version, self._alert, chain, self._client_auth, self._proven)
+        if self._wanted_group is None:
+            return flight
+        detail = f"the server wants the key exchange group {self._wanted_group:#06x}"
+        return replace(flight, unread=Reason.UNSUPPORTED, detail=detail)
 
     def _take(self, item: Record) -> bytes:
         if item.type == CHANGE_CIPHER_SPEC:
@@ -206,7 +210,7 @@ class EncryptedFlight:
             raise WireError(Reason.BAD_DATA, "the server sent a second HelloRetryRequest")
         group = hello.key_share.group if hello.key_share else self._offer.group
         if group not in keys13.GROUPS:
-            self._unread, self.finished = f"it wants the key exchange group {group:#06x}", True
+            self._wanted_group, self.finished = group, True
             return b""
         self._retried = hello.suite
         first = message(_MESSAGE_HASH, suite.digest(self._transcript))

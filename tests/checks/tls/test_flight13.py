@@ -115,7 +115,8 @@ def test_a_group_that_we_cannot_do_leaves_the_version():
     assert conversation.receive(data) == b""
     assert conversation.finished
     assert conversation.flight().version == TLS13
-    assert "0x11ec" in conversation.flight().unread
+    assert conversation.flight().unread is Reason.UNSUPPORTED
+    assert "0x11ec" in conversation.flight().detail
 
 
 @given(st.binary(max_size=2000), st.integers(0, 900))
