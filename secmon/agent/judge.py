@@ -66,10 +66,11 @@ def run(
 
 
 def _for_daemon(judgement: Judgement) -> Judgement:
-    """Leave out what the daemon does not keep: passes, what does not apply, and the facts themselves."""
+    """Leave out what the daemon does not keep: passes, what does not apply, facts and texts."""
     kept = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.ERROR)
     return replace(
         judgement,
         results=tuple(result for result in judgement.results if result.outcome in kept),
         observations=(),
+        rules=(),
     )

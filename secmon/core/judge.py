@@ -140,6 +140,7 @@ def judge_check(
         outcomes=count_outcomes(results),
         changes_at=_changes_at(check, observations, now),
         observations=observations,
+        rules=tuple(rule for rule in plan.rules if rule.check == check.name),
     )
 
 

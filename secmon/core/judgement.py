@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from secmon.core.codec import decode, encode
 from secmon.core.contract import Sample
 from secmon.core.model import Observation, Outcome, Reason, Result, Run, Verdict
+from secmon.core.rule import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,6 +60,7 @@ class Judgement:
         outcomes: asset -> outcome -> results, passes included.
         changes_at: Unix seconds at which judging the same facts again could say something else.
         observations: the observations themselves, only where the whole report is wanted.
+        rules: the rules that were judged, likewise, without their tests.
     """
 
     check: str
@@ -71,6 +73,7 @@ class Judgement:
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     changes_at: float = 0.0
     observations: tuple[Observation, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 _LISTS = {
@@ -81,6 +84,7 @@ _LISTS = {
     "sample": ("samples", Sample),
     "reason": ("reasons", ReasonCount),
     "observation": ("observations", Observation),
+    "rule": ("rules", Rule),
 }
 
 

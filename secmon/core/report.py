@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from secmon.core.judgement import Judgement
     from secmon.core.model import Asset, Fact, Json, Observation, Result, Run, Verdict
-    from secmon.core.plan import ChildPlan, CorePlan
+    from secmon.core.plan import CorePlan
     from secmon.core.rule import Rule
 
 SCHEMA: Final = "secmon.report/1"
@@ -22,7 +22,6 @@ SCHEMA: Final = "secmon.report/1"
 
 def build_report(
     core: CorePlan,
-    children: ChildPlan,
     judgements: Sequence[Judgement],
     *,
     header: Json,
@@ -32,8 +31,7 @@ def build_report(
 
     Args:
         core: the plan's first part.
-        children: the plan's second part.
-        judgements: one for each check that has rules bound, with all results and observations.
+        judgements: one for each check that has rules bound, with all results, observations and rules.
         header: `generator`, `agent` and `started` as the caller knows them.
         finished: Unix seconds.
 
@@ -41,7 +39,7 @@ def build_report(
         The report as JSON values.
     """
     waived = {entry.fingerprint: entry for judgement in judgements for entry in judgement.waived}
-    rules = {rule.id: rule for rule in children.rules}
+    rules = {rule.id: rule for judgement in judgements for rule in judgement.rules}
     results = [result for judgement in judgements for result in judgement.results]
     verdicts = [verdict for judgement in judgements for verdict in judgement.verdicts]
     runs = [run for judgement in judgements for run in judgement.runs]
@@ -49,7 +47,7 @@ def build_report(
         "schema": SCHEMA,
         **header,
         "sequence": 0,
-        "finished": _stamp(finished),
+        "finished": stamp(finished),
         "packs": [asdict(pack) for pack in core.packs],
         "assets": [_asset(core, asset, verdicts, frozenset(waived)) for asset in core.assets],
         "runs": [_run(run) for run in runs],
@@ -89,9 +87,9 @@ def _run(run: Run) -> Json:
     return {
         "asset": run.asset,
         "check": run.check,
-        "started": _stamp(run.started),
-        "finished": _stamp(run.finished),
-        "last_complete": _stamp(run.finished) if complete else None,
+        "started": stamp(run.started),
+        "finished": stamp(run.finished),
+        "last_complete": stamp(run.finished) if complete else None,
         "canary": "ok" if run.canary is None else run.canary.value,
     }
 
@@ -111,8 +109,8 @@ def _observation(observation: Observation) -> Json:
         "asset": observation.asset,
         "check": observation.check,
         "target": observation.target,
-        "started": _stamp(observation.started),
-        "finished": _stamp(observation.finished),
+        "started": stamp(observation.started),
+        "finished": stamp(observation.finished),
         "outcome": observation.completeness.value,
         "reason": observation.reason.value if observation.reason else None,
         "detail": observation.detail,
@@ -145,9 +143,9 @@ def _result(result: Result, rule: Rule, waived: Mapping[str, Any], now: float) -
         "evidence": result.evidence,
         "missing": {name: reason.value for name, reason in sorted(result.missing.items())},
         "fingerprint": result.fingerprint,
-        "first_seen": _stamp(now) if failed else None,
+        "first_seen": stamp(now) if failed else None,
         "state": "new" if failed else None,
-        "waiver": {"id": waiver.waiver, "expires": _stamp(waiver.expires)} if waiver else None,
+        "waiver": {"id": waiver.waiver, "expires": stamp(waiver.expires)} if waiver else None,
     }
 
 
@@ -166,6 +164,13 @@ def _summary(results: Sequence[Result], waived: Mapping[str, Any]) -> dict[str, 
     return counts
 
 
-def _stamp(seconds: float) -> str:
-    """Return ISO 8601 UTC with whole seconds."""
+def stamp(seconds: float) -> str:
+    """Return a time as reports show it: ISO 8601, UTC, whole seconds.
+
+    Args:
+        seconds: Unix seconds.
+
+    Returns:
+        `YYYY-MM-DDTHH:MM:SSZ`.
+    """
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

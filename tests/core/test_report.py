@@ -19,7 +19,7 @@ from secmon.core.model import (
     Severity,
     Verdict,
 )
-from secmon.core.plan import ChildPlan, CorePlan, Listen, Pack
+from secmon.core.plan import CorePlan, Listen, Pack
 from secmon.core.report import build_report
 from secmon.core.rule import Place, Rule
 
@@ -67,18 +67,10 @@ CORE = CorePlan(
     packs=(Pack("builtin", "0.1.0", "00", signed=False),),
     digest="d",
 )
-CHILDREN = ChildPlan(
-    targets=(),
-    settings={},
-    allowed_networks=(),
-    known_sources=(),
-    assets=CORE.assets,
-    rules=(
-        rule("ports.a", Severity.CRITICAL),
-        rule("ports.b", Severity.HIGH),
-        rule("ports.c", Severity.MEDIUM),
-    ),
-    bindings=(),
+RULES = (
+    rule("ports.a", Severity.CRITICAL),
+    rule("ports.b", Severity.HIGH),
+    rule("ports.c", Severity.MEDIUM),
 )
 JUDGEMENT = Judgement(
     "ports",
@@ -109,12 +101,13 @@ JUDGEMENT = Judgement(
             "slow",
         ),
     ),
+    rules=RULES,
 )
 
 
 def build(judgement: Judgement = JUDGEMENT) -> dict:
     header = {"generator": {"name": "secmon", "version": "0"}, "agent": {"name": "srv"}, "started": "x"}
-    return build_report(CORE, CHILDREN, [judgement], header=header, finished=NOW)
+    return build_report(CORE, [judgement], header=header, finished=NOW)
 
 
 def test_score_gains_and_summary_come_from_the_verdicts() -> None:

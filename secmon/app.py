@@ -1,0 +1,114 @@
+"""Put the parts together: the one module that knows everybody."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from secmon import __version__
+from secmon.agent import spawner
+from secmon.checks import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secmon.agent.audit import Audit
+    from secmon.core.contract import Registry
+    from secmon.core.model import Json
+    from secmon.core.plan import Invocation
+    from secmon.core.rule import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What an audit on demand came to.
+
+    Attributes:
+        report: `secmon.report/1`, None where the input files have faults.
+        faults: what is wrong with them.
+    """
+
+    report: Json | None
+    faults: tuple[Fault, ...] = ()
+
+
+def _no_progress(_check: str, _done: int, _total: int) -> None:
+    """Drop what a probe tells of its progress."""
+
+
+def _audit(
+    registry: Registry,
+    invocation: Invocation,
+    on_progress: Callable[[str, int, int], None],
+    *,
+    checks: bool,
+) -> Audit:
+    channel = spawner.start(registry, invocation)  # before anything else is imported or opened
+    from secmon.agent.audit import Audit
+
+    audit = Audit(channel, on_progress, time.time)
+    try:
+        audit.run(checks=checks)
+    finally:
+        channel.close()
+    return audit
+
+
+def scan(
+    invocation: Invocation,
+    on_progress: Callable[[str, int, int], None] = _no_progress,
+    registry: Registry | None = None,
+) -> ScanResult:
+    """Audit once.
+
+    Args:
+        invocation: what the command line fixed.
+        on_progress: called with check, done, total.
+        registry: every check, the shipped ones by default.
+
+    Returns:
+        The report, or the faults of the input files.
+
+    Raises:
+        PlanFailed: the configuration could not even be read to the end.
+        SpawnerGone: the process that runs the checks has ended.
+    """
+    started = time.time()
+    audit = _audit(registry or load(), invocation, on_progress, checks=True)
+    if audit.plan is None:
+        return ScanResult(None, audit.faults)
+    from secmon.core.report import build_report, stamp
+
+    header = {
+        "generator": {"name": "secmon", "version": __version__},
+        "agent": {"name": audit.plan.agent, "os": _os_name(), "kernel": os.uname().release},
+        "started": stamp(started),
+    }
+    judgements = [audit.judgements[check] for check in audit.plan.checks if check in audit.judgements]
+    return ScanResult(build_report(audit.plan, judgements, header=header, finished=time.time()))
+
+
+def check_config(invocation: Invocation) -> tuple[Fault, ...]:
+    """Read the configuration with everything that it names, and run nothing.
+
+    Args:
+        invocation: what the command line fixed.
+
+    Returns:
+        Every fault of every file; empty where all is well.
+
+    Raises:
+        PlanFailed: it could not be read to the end.
+        SpawnerGone: the process that reads it has ended.
+    """
+    return _audit(load(), invocation, _no_progress, checks=False).faults
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.system()
