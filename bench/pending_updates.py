@@ -40,7 +40,7 @@ def security_index() -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def make_root(root: pathlib.Path) -> int:
-    """Write a root with one security index and PACKAGES packages, half of them behind it; return the size."""
+    """Write a root with one security index and PACKAGES packages, a quarter of them behind it; return the size."""
     index, release = security_index()
     lists = root / "var/lib/apt/lists"
     (lists / "partial").mkdir(parents=True)
@@ -58,7 +58,7 @@ def make_root(root: pathlib.Path) -> int:
             stanzas.setdefault(found[1], stanza.strip())
     status = [f"Package: dpkg\n{INSTALLED}\nArchitecture: amd64\nVersion: 9:1\n"]
     for number, stanza in enumerate(list(stanzas.values())[: PACKAGES - 1]):
-        older = stanza if number % 2 else re.sub(r"(?m)^(Version: .*)$", r"\1~", stanza)
+        older = stanza if number % 4 else re.sub(r"(?m)^(Version: .*)$", r"\1~", stanza)
         # All other fields stay: apt takes a version with other dependencies for another one.
         status.append(older.replace("\n", f"\n{INSTALLED}\n", 1) + "\n")
     fillers = range(PACKAGES - len(status))

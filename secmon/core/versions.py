@@ -7,6 +7,7 @@ own order, and a version that is compared often is taken apart once.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _RUNS: Final = re.compile(rb"([^0-9]*)([0-9]*)")
@@ -58,6 +59,7 @@ def dpkg_key(version: str) -> bytes:
     return _part_key(epoch) + _part_key(upstream) + _part_key(revision)
 
 
+@lru_cache(maxsize=4096)  # parts recur: hardly any version has an epoch, most revisions are `1` or so
 def _part_key(part: str) -> bytes:
     """Return the key of an epoch, an upstream version or a revision; no key is a prefix of another.
 
