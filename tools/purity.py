@@ -40,6 +40,7 @@ ALLOWED_IMPORTS: Final = frozenset(
         "statistics",
         "string",
         "struct",
+        "textwrap",
         "types",
         "typing",
         "unicodedata",
