@@ -1,15 +1,15 @@
 """Decide which rules bind which assets, with which parameters, and who said so.
 
-A rule binds an asset when a profile for the asset's platform, roles and vantage uses it, the vantage can yield
-the facts that it judges, and each of its parameters has a value.
+A rule binds an asset when a profile for the asset's platform, roles and vantage uses it, the vantage can
+yield the facts that it judges, and each of its parameters has a value.
 
 Which vantage can yield a kind of fact follows from what the check has to look at:
 
-- Targets that the command line named are the whole question. A rule binds only where one of them can yield its
-  kind; `secmon scan tls --target file:cert.pem` asks nothing about endpoints.
+- Targets that the command line named are the whole question. A rule binds only where one of them can yield
+  its kind; `secmon scan tls --target file:cert.pem` asks nothing about endpoints.
 - Otherwise a rule binds where a configured target can yield its kind, or where a target could have been
-  configured: from inside where the kind comes from `local`, from outside where it comes from any other form. A
-  rule that binds without a target is unknown, `not_configured`: what nobody looks at is never fine.
+  configured: from inside where the kind comes from `local`, from outside where it comes from any other form.
+  A rule that binds without a target is unknown, `not_configured`: what nobody looks at is never fine.
 - A check that the invocation does not run at all binds nothing: its rules are not passed in. A check that the
   configuration disables does bind, and its rules are unknown.
 """
@@ -18,22 +18,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from secmon.core.cursor import show
 from secmon.core.model import Form, Vantage
 from secmon.core.rule import Binding, Fault
 from secmon.core.ruletests import effective
+from secmon.core.targets import NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from secmon.core.contract import KindSpec, Registry
     from secmon.core.model import Asset, Json, Severity, Target
     from secmon.core.rule import Override, Param, Place, Profile, Rule
-
-NAMED: Final = "named"
-"""Option of a target that was typed on the command line."""
 
 
 @dataclass(slots=True)
@@ -69,7 +67,10 @@ def bind(
         A binding for each rule on each asset that it binds, and a fault for each override that would loosen
         and each parameter over which two profiles differ.
     """
-    binder = _Binder(profiles, overrides, targets, registry)
+    grouped: dict[tuple[str, str], list[Target]] = {}
+    for target in targets:
+        grouped.setdefault((target.asset, target.check), []).append(target)
+    binder = _Binder(profiles, overrides, grouped, registry)
     bindings = [
         binding
         for asset in assets
@@ -79,7 +80,7 @@ def bind(
     return bindings, binder.finish()
 
 
-def can_yield(kind: KindSpec, vantage: Vantage, targets: Iterable[Target]) -> bool:
+def can_yield(kind: KindSpec, vantage: Vantage, targets: Sequence[Target]) -> bool:
     """Return whether facts of a kind are expected of an asset from a vantage.
 
     Args:
@@ -104,7 +105,7 @@ def can_yield(kind: KindSpec, vantage: Vantage, targets: Iterable[Target]) -> bo
 class _Binder:
     profiles: Sequence[Profile]
     overrides: Sequence[Override]
-    targets: Sequence[Target]
+    targets: Mapping[tuple[str, str], Sequence[Target]]
     registry: Registry
     faults: dict[Fault, None] = field(default_factory=dict)
     loosened: dict[Place, Fault] = field(default_factory=dict)
@@ -115,7 +116,7 @@ class _Binder:
         kind = self.registry.kind(rule.check, rule.kind)
         if kind is None:
             return None
-        targets = [item for item in self.targets if item.asset == asset.id and item.check == rule.check]
+        targets = self.targets.get((asset.id, rule.check), ())
         chosen: _Choice | None = None
         for profile in self.profiles:
             if _is_for(profile, asset) and can_yield(kind, profile.vantage, targets):

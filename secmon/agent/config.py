@@ -1,0 +1,308 @@
+"""Read configuration, rules, profiles, overrides and waivers in a child, and write the plan or every fault.
+
+`acquire` opens every file and reads none but secmon.yml: that one names the paths to open, so it has to be
+parsed before privileges are gone. It is the administrator's own file, refused where others may write it, and
+read with the same limits as any other. `observe` reads all the rest without privilege.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import encodings.idna  # noqa: F401  # str.encode("idna") would import it after the privilege drop
+import json
+import os
+import socket
+import stat
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from secmon import __version__
+from secmon.core.assemble import Parts, assemble
+from secmon.core.binding import bind
+from secmon.core.codec import encode
+from secmon.core.configuration import Configuration, PathSetting
+from secmon.core.contract import Unavailable
+from secmon.core.hosts import Own
+from secmon.core.overrides import load_overrides
+from secmon.core.plan import Pack
+from secmon.core.profiles import load_profiles
+from secmon.core.rule import Fault, Place
+from secmon.core.rules import load_rules, rule_ids
+from secmon.core.ruletests import run_tests
+from secmon.core.sections import BUILTIN
+from secmon.core.settings import read_settings
+from secmon.core.targets import COMMAND_LINE, choose
+from secmon.core.waiverfiles import load_waivers
+from secmon.sources import packs, paths, yaml
+from secmon.sources.files import open_regular, read_all
+from secmon.sources.net import own_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import BinaryIO
+
+    from secmon.core.contract import Registry
+    from secmon.core.plan import Invocation
+    from secmon.core.rule import Override, Profile, Rule, Waiver
+    from secmon.core.targets import Chosen
+
+EXIT_OK: Final = 0
+EXIT_FAULTS: Final = 2
+
+_DEFAULTS: Final = "built-in defaults"
+
+
+@dataclass(frozen=True, slots=True)
+class Handles:
+    """What `acquire` found and opened.
+
+    Attributes:
+        registry: the checks.
+        invocation: what the command line said.
+        configuration: secmon.yml, or the built-in defaults.
+        own: what this host is called.
+        opened: packs whose files are open.
+        faults: what is wrong so far.
+        sha256: of secmon.yml, "" where there is none.
+        state_dir: folder of the store.
+    """
+
+    registry: Registry
+    invocation: Invocation
+    configuration: Configuration
+    own: Own
+    opened: tuple[packs.OpenPack, ...]
+    faults: tuple[Fault, ...]
+    sha256: str
+    state_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What the files of packs held, as validated data."""
+
+    rules: Sequence[Rule]
+    profiles: Sequence[Profile]
+    overrides: Sequence[Override]
+    waivers: Sequence[Waiver]
+
+
+def acquire(registry: Registry, invocation: Invocation) -> Handles:
+    """Find and read secmon.yml, and open everything that it and the command line name.
+
+    Args:
+        registry: the checks that exist.
+        invocation: what the command line fixed.
+
+    Returns:
+        What `observe` needs; mistakes are in its faults.
+    """
+    faults: list[Fault] = []
+    own = _own()
+    path = paths.find_configuration(invocation.config, invocation.environment)
+    document, sha256 = _read_configuration(path, faults) if path else (None, "")
+    configuration, found = read_settings(document, path or _DEFAULTS, registry, own)
+    faults += found
+    packs.allow_open_files()
+    opened = tuple(_open_packs(configuration, invocation, faults))
+    faults += _check_named_files(invocation)
+    state_dir = paths.state_folder(configuration.state_dir, invocation.environment, root=os.geteuid() == 0)
+    return Handles(registry, invocation, configuration, own, opened, tuple(faults), sha256, state_dir)
+
+
+def _own() -> Own:
+    addresses: frozenset[str] = frozenset()
+    with contextlib.suppress(Unavailable):  # then only loopback and names are known to be this host
+        addresses = own_addresses()
+    return Own(socket.gethostname(), addresses)
+
+
+def _read_configuration(path: str, faults: list[Fault]) -> tuple[Any, str]:
+    """Return the document of secmon.yml and its digest."""
+    top = Place(path, 1, 1)
+    try:
+        fd = open_regular(path)
+        mode = os.fstat(fd).st_mode
+        data = read_all(fd, yaml.SIZE_LIMIT, path)
+    except Unavailable as error:
+        faults.append(Fault(top, "", error.detail, "`secmon config init` writes an example"))
+        return None, ""
+    if mode & stat.S_IWOTH:
+        faults.append(Fault(top, "", "everybody may write this file", f"chmod o-w {path}"))
+        return None, ""
+    document = yaml.read(data, path)
+    faults.extend(document.faults)
+    return document.value, packs.digest(data)
+
+
+def _open_packs(
+    configuration: Configuration, invocation: Invocation, faults: list[Fault]
+) -> Iterable[packs.OpenPack]:
+    here = Place(COMMAND_LINE, 1, 1)
+    rules = tuple(PathSetting(path, here, "--rules") for path in invocation.rules)
+    rules = rules or configuration.rules or (PathSetting(BUILTIN, here, "rules.paths"),)
+    waivers = tuple(PathSetting(path, here, "--waivers") for path in invocation.waivers)
+    for setting in rules:
+        builtin = paths.builtin_rules() if setting.path == BUILTIN else ""
+        yield packs.open_pack(setting, "rules", faults, builtin=builtin)
+    for setting in waivers or configuration.waivers:
+        yield packs.open_pack(setting, "waivers", faults)
+    for setting in configuration.overrides:
+        yield packs.open_pack(setting, "overrides", faults)
+
+
+def _check_named_files(invocation: Invocation) -> Iterable[Fault]:
+    """Tell of files that the command line names and that cannot be opened; probes open them again."""
+    files = [("--pcap", invocation.pcap)] if invocation.pcap else []
+    files += [
+        ("--target", text.removeprefix("file:")) for text in invocation.targets if text.startswith("file:")
+    ]
+    folders = [("--root", invocation.root)] if invocation.root else []
+    folders += [("--trust", path) for path in invocation.trust]
+    for key, path in [*files, *folders]:
+        try:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its name is not valid"
+            yield Fault(Place(COMMAND_LINE, 1, 1), key, f"{path}: {reason}")
+            continue
+        is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
+        os.close(fd)
+        if (key, path) in folders and not is_folder:
+            yield Fault(Place(COMMAND_LINE, 1, 1), key, f"{path} is no folder")
+
+
+def observe(handles: Handles, out: BinaryIO) -> int:
+    """Read and validate everything, and write the plan, or every fault.
+
+    Args:
+        handles: what `acquire` opened.
+        out: takes one line for the core and one for children, or one line for each fault.
+
+    Returns:
+        0, or 2 where there is a fault.
+    """
+    faults = list(handles.faults)
+    read = packs.read_packs(handles.opened, faults)
+    faults += [fault for pack in read for document in pack.documents for fault in document.faults]
+    chosen = choose(handles.configuration, handles.invocation, handles.registry, handles.own)
+    faults += chosen.faults
+    content = _load(handles, read, faults)
+    faults += _refuse_unsigned(handles, read)
+    parts = _bind(handles, chosen, content, read, faults)
+    if faults:
+        lines: Iterable[Any] = (_fault_line(fault) for fault in _in_order(faults))
+    else:
+        lines = (encode(half) for half in assemble(parts, handles.registry))
+    out.writelines(_json_line(line) for line in lines)
+    out.flush()
+    return EXIT_FAULTS if faults else EXIT_OK
+
+
+def _json_line(value: Any) -> bytes:
+    # Paths that are no UTF-8 come as lone surrogates, which cannot be written as they are.
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def _load(handles: Handles, read: Sequence[packs.ReadPack], faults: list[Fault]) -> _Content:
+    """Return what all files hold."""
+    registry, now = handles.registry, time.time()
+    documents = _documents(read, "rules")
+    rules, found = load_rules(documents, registry)
+    faults += found
+    ids = rule_ids(documents)
+    profiles, found = load_profiles(documents, rules, ids, registry)
+    faults += found
+    # `--rules` may leave out the rules that the site's own files are about.
+    known = None if handles.invocation.rules else ids
+    overrides, found = load_overrides(_documents(read, "overrides"), rules, known, registry)
+    faults += found
+    waivers, found = load_waivers(_documents(read, "waivers"), rules, known, registry, now)
+    faults += found
+    return _Content(rules, profiles, overrides, waivers)
+
+
+def _documents(read: Sequence[packs.ReadPack], use: packs.Use) -> list[tuple[str, Any]]:
+    documents = [document for pack in read if pack.use == use for document in pack.documents]
+    return [(document.file, document.value) for document in documents if document.readable]
+
+
+def _refuse_unsigned(handles: Handles, read: Sequence[packs.ReadPack]) -> Iterable[Fault]:
+    """Refuse packs without a verified signature where signatures are asked for."""
+    signers = handles.configuration.allowed_signers
+    if signers is None or handles.invocation.allow_unsigned:
+        return
+    for opened, pack in zip(handles.opened, read, strict=True):
+        if pack.name != BUILTIN:
+            message = f"the pack {pack.name} has no signature that was verified"
+            advice = f"remove it, or {signers.key}, or give --allow-unsigned"
+            yield Fault(opened.setting.place, opened.setting.key, message, advice)
+
+
+def _bind(
+    handles: Handles, chosen: Chosen, content: _Content, read: Sequence[packs.ReadPack], faults: list[Fault]
+) -> Parts:
+    """Return the parts of the plan; the rules' own tests are run where nothing else is wrong."""
+    registry = handles.registry
+    rules = [rule for rule in content.rules if rule.check in chosen.enabled]
+    bindings, found = bind(
+        rules, content.profiles, content.overrides, chosen.assets, chosen.targets, registry
+    )
+    faults += found
+    if not faults:
+        faults += _failing_tests(content.rules, registry)
+    listed = tuple(
+        Pack(pack.name, __version__ if pack.name == BUILTIN else "", pack.sha256, signed=False)
+        for pack in read
+    )
+    lines = [f"{pack.sha256}  {pack.name}" for pack in listed]
+    return Parts(
+        configuration=handles.configuration,
+        chosen=chosen,
+        rules=rules,
+        bindings=bindings,
+        waivers=content.waivers,
+        packs=listed,
+        digest=packs.digest_lines([*lines, f"{handles.sha256}  secmon.yml"]),
+        state_dir=handles.state_dir,
+        lang=_language(handles),
+        resident=handles.invocation.command == "run",
+    )
+
+
+def _failing_tests(rules: Sequence[Rule], registry: Registry) -> Iterable[Fault]:
+    for rule in rules:
+        kind = registry.kind(rule.check, rule.kind)
+        for failure in run_tests(rule, kind) if kind is not None else ():
+            message = (
+                f'the test "{failure.test.name}" expects {failure.test.expect} and got {failure.got.value}'
+            )
+            yield Fault(failure.test.place, rule.id, message)
+
+
+def _language(handles: Handles) -> str:
+    chosen = handles.invocation.lang or handles.configuration.lang
+    if chosen:
+        return chosen
+    environment = handles.invocation.environment
+    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return "en" if locale.startswith("en") else "vi"
+
+
+def _in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """Return faults by file, line and column, each once."""
+    return sorted(
+        dict.fromkeys(faults), key=lambda fault: (fault.place.file, fault.place.line, fault.place.column)
+    )
+
+
+def _fault_line(fault: Fault) -> dict[str, Any]:
+    return {
+        "file": fault.place.file,
+        "line": fault.place.line,
+        "column": fault.place.column,
+        "key": fault.key,
+        "message": fault.message,
+        "advice": fault.advice,
+    }

@@ -1,0 +1,121 @@
+"""Assemble the plan that every process works from, out of what was read and chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from secmon.core.model import Severity
+from secmon.core.plan import CheckPlan, ChildPlan, CorePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secmon.core.configuration import Configuration
+    from secmon.core.contract import CheckSpec, Registry
+    from secmon.core.plan import Pack
+    from secmon.core.rule import Binding, Rule, Waiver
+    from secmon.core.targets import Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that a plan is made of.
+
+    Attributes:
+        configuration: secmon.yml.
+        chosen: assets, targets and settings of this invocation.
+        rules: every rule.
+        bindings: which of them bind what.
+        waivers: every waiver.
+        packs: what was read.
+        digest: sha256 over everything that was read.
+        state_dir: folder of the store.
+        lang: `vi` or `en`.
+        resident: the plan is for the daemon, which runs long-lived probes.
+    """
+
+    configuration: Configuration
+    chosen: Chosen
+    rules: Sequence[Rule]
+    bindings: Sequence[Binding]
+    waivers: Sequence[Waiver]
+    packs: Sequence[Pack]
+    digest: str
+    state_dir: str
+    lang: str
+    resident: bool
+
+
+def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
+    """Assemble the two halves of a plan.
+
+    Args:
+        parts: what it is made of, without a fault.
+        registry: the checks.
+
+    Returns:
+        What the core keeps, and what only children parse: rules that bind nothing and the rules' own tests
+        are left out.
+    """
+    bound = {binding.rule for binding in parts.bindings}
+    rules = {rule.id: rule for rule in parts.rules if rule.id in bound}
+    possible, critical = _points(parts, rules)
+    core = CorePlan(
+        agent=parts.configuration.agent,
+        lang=parts.lang,
+        state_dir=parts.state_dir,
+        listen=parts.configuration.listen,
+        assets=parts.chosen.assets,
+        checks={name: _plan_check(registry.checks[name], parts) for name in parts.chosen.enabled},
+        possible=possible,
+        critical=critical,
+        rules={rule_id: rule.severity for rule_id, rule in rules.items()},
+        waivers={waiver.id: waiver.expires for waiver in parts.waivers},
+        packs=tuple(parts.packs),
+        digest=parts.digest,
+    )
+    child = ChildPlan(
+        targets=parts.chosen.targets,
+        settings=parts.chosen.settings,
+        allowed_networks=parts.configuration.allowed_networks,
+        known_sources=parts.configuration.known_sources,
+        assets=parts.chosen.assets,
+        rules=tuple(replace(rule, tests=()) for rule in rules.values()),
+        bindings=tuple(parts.bindings),
+        waivers=tuple(parts.waivers),
+    )
+    return core, child
+
+
+def _points(
+    parts: Parts, rules: dict[str, Rule]
+) -> tuple[dict[str, dict[str, int]], dict[str, tuple[str, ...]]]:
+    """Return the points that bound rules are worth, and the critical ones, by asset.
+
+    Both follow from a rule's own severity: what a site changes never adds or removes points.
+    """
+    possible: dict[str, dict[str, int]] = {asset.id: {} for asset in parts.chosen.assets}
+    critical: dict[str, list[str]] = {asset.id: [] for asset in parts.chosen.assets}
+    for binding in parts.bindings:
+        rule = rules[binding.rule]
+        points = possible[binding.asset]
+        points[rule.check] = points.get(rule.check, 0) + rule.severity.points
+        if rule.severity is Severity.CRITICAL:
+            critical[binding.asset].append(rule.id)
+    return possible, {asset: tuple(ids) for asset, ids in critical.items()}
+
+
+def _plan_check(spec: CheckSpec, parts: Parts) -> CheckPlan:
+    settings = parts.configuration.checks[spec.name]
+    targets = [target for target in parts.chosen.targets if target.check == spec.name]
+    forms = {target.form for target in targets}
+    probes = tuple(probe.name for probe in spec.probes if forms.intersection(probe.forms))
+    return CheckPlan(
+        enabled=parts.chosen.enabled[spec.name],
+        interval=settings.interval,
+        deadline=settings.deadline,
+        probes=probes,
+        assets=tuple(dict.fromkeys(target.asset for target in targets)),
+        long_lived=spec.long_lived_probe if parts.resident and spec.long_lived_probe in probes else "",
+    )

@@ -1,0 +1,172 @@
+"""Open packs of rules, waivers and overrides without reading them, and read them later without privilege."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from secmon.core.contract import Unavailable
+from secmon.core.rule import Fault, Place
+from secmon.sources.files import open_regular, read_all
+from secmon.sources.paths import FILE_LIMIT, TooManyFilesError, is_document, list_files
+from secmon.sources.yaml import SIZE_LIMIT, Document, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from secmon.core.configuration import PathSetting
+
+Use = Literal["rules", "waivers", "overrides"]
+
+TOTAL_LIMIT: Final = 64_000_000
+"""Bytes of all files together."""
+BUILTIN: Final = "builtin"
+_UNDIGESTED: Final = ("MANIFEST", "MANIFEST.sig")
+_SPARE_DESCRIPTORS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file that is open and not read yet.
+
+    Attributes:
+        path: as messages show it.
+        relative: inside its pack, "/" between folders.
+        fd: its descriptor.
+        document: it is read as YAML; other files only count for the digest.
+    """
+
+    path: str
+    relative: str
+    fd: int
+    document: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPack:
+    """A folder or a file whose files are open.
+
+    Attributes:
+        name: `builtin`, or the last part of its path.
+        use: what it holds.
+        setting: the path that names it, and where that stands.
+        files: its files, sorted.
+    """
+
+    name: str
+    use: Use
+    setting: PathSetting
+    files: tuple[OpenFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPack:
+    """What a pack held.
+
+    Attributes:
+        name: as OpenPack has it.
+        use: what it holds.
+        documents: its YAML files.
+        sha256: digest over all its files.
+    """
+
+    name: str
+    use: Use
+    documents: tuple[Document, ...]
+    sha256: str
+
+
+def allow_open_files() -> None:
+    """Raise the soft limit on descriptors, as far as the hard one lets, to what packs may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILE_LIMIT + _SPARE_DESCRIPTORS
+    if soft < wanted:
+        with suppress(ValueError, OSError):  # the system forbids it: opening fails with its own message
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
+
+
+def open_pack(setting: PathSetting, use: Use, faults: list[Fault], *, builtin: str = "") -> OpenPack:
+    """Open every file of a pack.
+
+    Args:
+        setting: its path.
+        use: what it holds.
+        faults: where it tells what cannot be opened.
+        builtin: folder of the installation's own rules where the path is the word `builtin`.
+
+    Returns:
+        The pack with the files that could be opened.
+    """
+    path = builtin or setting.path
+    name = BUILTIN if builtin else Path(path).name or path
+    try:
+        paths = list_files(path)
+    except OSError as error:
+        paths = []
+        faults.append(Fault(setting.place, setting.key, f"{path} cannot be listed: {error.strerror}"))
+    except TooManyFilesError as error:
+        paths = []
+        faults.append(Fault(setting.place, setting.key, f"{path} is not read: {error}", "split the folder"))
+    opened: list[OpenFile] = []
+    for file in paths:
+        alone = file == path
+        relative = Path(path).name if alone else Path(file).relative_to(path).as_posix()
+        try:
+            opened.append(OpenFile(file, relative, open_regular(file), alone or is_document(relative)))
+        except Unavailable as error:
+            place = setting.place if alone else Place(file, 1, 1)
+            faults.append(Fault(place, setting.key, error.detail))
+    return OpenPack(name, use, setting, tuple(opened))
+
+
+def read_packs(packs: Iterable[OpenPack], faults: list[Fault]) -> list[ReadPack]:
+    """Read and close every file of packs.
+
+    Args:
+        packs: packs as open_pack returned them.
+        faults: where it tells what cannot be read.
+
+    Returns:
+        What they held.
+    """
+    budget = TOTAL_LIMIT
+    done: list[ReadPack] = []
+    for pack in packs:
+        documents: list[Document] = []
+        lines: list[str] = []
+        for file in pack.files:
+            try:
+                limit = min(budget, SIZE_LIMIT) if file.document else budget
+                data = read_all(file.fd, limit, file.path)
+            except Unavailable as error:
+                faults.append(Fault(Place(file.path, 1, 1), "", error.detail, "split it"))
+                continue
+            budget -= len(data)
+            if file.relative not in _UNDIGESTED:
+                lines.append(f"{digest(data)}  {file.relative}")
+            if file.document:
+                documents.append(read(data, file.path))
+        done.append(ReadPack(pack.name, pack.use, tuple(documents), digest_lines(lines)))
+    return done
+
+
+def digest(data: bytes) -> str:
+    """Return the sha256 of a file's bytes, hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_lines(lines: Iterable[str]) -> str:
+    """Return the sha256 over lines, sorted, each with a line end.
+
+    Args:
+        lines: `sha256  path` of each file of a pack.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    text = "".join(f"{line}\n" for line in sorted(lines))
+    return digest(text.encode("utf-8", "surrogateescape"))
