@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from secmon.core.model import Fact
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PARSE_ERRORS: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType)
 """What cryptography raises on bad or foreign certificates, also late, when a field is read."""
+
+WEAK_HASHES: Final = frozenset({"md5", "sha1"})
+"""Hashes whose signatures can be forged."""
 
 _SECONDS_PER_DAY: Final = 86_400
 _SANS_KEPT: Final = 100
@@ -131,10 +134,40 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
         issuer: who may have signed it.
     """
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if hash_name(certificate) in WEAK_HASHES:
+            _verify_weak_signature(certificate, issuer)
+        else:
+            certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, *PARSE_ERRORS):
         return False
     return True
+
+
+def hash_name(certificate: x509.Certificate) -> str:
+    """Return the name of the hash of a signature, "" where it has none of its own or an unknown one.
+
+    Args:
+        certificate: parsed.
+    """
+    try:
+        digest = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return ""
+    return digest.name if digest else ""
+
+
+def _verify_weak_signature(certificate: x509.Certificate, issuer: x509.Certificate) -> None:
+    """Verify what cryptography's own method refuses to: who signed with SHA-1 is still to be told."""
+    key, digest = issuer.public_key(), certificate.signature_hash_algorithm
+    if certificate.issuer != issuer.subject or digest is None:
+        raise InvalidSignature
+    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
+    if isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, signed, padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, signed, ec.ECDSA(digest))
+    else:
+        raise InvalidSignature
 
 
 def fact(certificate: Certificate, place: str, index: int, source: str) -> Fact:

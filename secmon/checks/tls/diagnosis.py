@@ -13,14 +13,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from secmon.checks.tls.certificate import (
+    WEAK_HASHES,
     BadCertificateError,
     Certificate,
     extension,
+    hash_name,
     is_signed_by,
     load,
 )
@@ -33,7 +34,6 @@ _SIGNATURE_CHECKS: Final = 64  # a hostile chain cannot buy more
 _PATH_LIMIT: Final = 10  # certificates from leaf to root
 _MIN_RSA_BITS: Final = 2048
 _CURVES: Final = frozenset({256, 384, 521})
-_WEAK_HASHES: Final = frozenset({"md5", "sha1"})
 
 _SERVER_USES: Final = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
 
@@ -225,15 +225,8 @@ def _is_within(subject: str | IPv4Address | IPv6Address, tree: x509.GeneralName)
 
 def _has_weak_signature(path: _Path) -> bool:
     """A trusted root's own signature proves nothing and does not count."""
-    return any(_hash_name(certificate) in _WEAK_HASHES for certificate in (path.leaf, *path.intermediates))
-
-
-def _hash_name(certificate: Certificate) -> str:
-    try:
-        digest = certificate.x509.signature_hash_algorithm
-    except UnsupportedAlgorithm:
-        return ""
-    return digest.name if digest else ""
+    signed = (path.leaf, *path.intermediates)
+    return any(hash_name(certificate.x509) in WEAK_HASHES for certificate in signed)
 
 
 def _has_weak_issuer_key(path: _Path) -> bool:

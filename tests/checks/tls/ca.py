@@ -115,4 +115,6 @@ def issue(
 def authority(now: dt.datetime = NOW, **options) -> tuple[Issued, Issued]:
     """A root and an issuing CA below it."""
     root = issue("Test Root", ca=True, starts=-300 * DAY, ends=3000 * DAY, now=now)
-    return root, issue("Test Issuing CA", root, ca=True, starts=-200 * DAY, ends=1000 * DAY, now=now, **options)
+    return root, issue(
+        "Test Issuing CA", root, ca=True, starts=-200 * DAY, ends=1000 * DAY, now=now, **options
+    )

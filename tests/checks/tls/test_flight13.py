@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ from secmon.checks.tls.hello import X25519
 from secmon.checks.tls.wire import TLS13, WireError
 from secmon.core.model import Reason
 from tests.checks.tls import rfc8448
-from tests.checks.tls.rfc8448 import Trace
+
+if TYPE_CHECKING:
+    from tests.checks.tls.rfc8448 import Trace
 
 TRACES = {
     "simple": rfc8448.SIMPLE,

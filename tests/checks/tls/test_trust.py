@@ -12,10 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secmon.checks.tls import trust
+from secmon.checks.tls.certificate import load
 from secmon.checks.tls.diagnosis import REASONS
 from secmon.checks.tls.kinds import TRUST_REASONS
 from secmon.checks.tls.names import matches
-from tests.checks.tls.ca import CLIENT, DAY, NOW, RSA_1024, RSA_2048, SERVER, Issued, authority, ec_key, ed25519, issue
+from tests.checks.tls import weak
+from tests.checks.tls.ca import (
+    CLIENT,
+    DAY,
+    NOW,
+    RSA_1024,
+    RSA_2048,
+    SERVER,
+    Issued,
+    authority,
+    ec_key,
+    ed25519,
+    issue,
+)
 
 HOST = "www.example.vn"
 ROOT, ISSUING = authority()
@@ -94,6 +108,20 @@ def test_each_fault_has_its_reason(name):
     verdict = judge(*FAULTS[name])
     assert (verdict.trusted, verdict.reason) == (False, name.split()[0].rstrip(","))
     assert verdict.profile is None
+
+
+@pytest.mark.parametrize(
+    ("root", "below"),
+    [(weak.EC_ROOT, weak.EC_SHA1), (weak.RSA_ROOT, weak.RSA_SHA1), (weak.RSA_ROOT, weak.RSA_MD5)],
+    ids=["ecdsa-with-sha1", "rsa-with-sha1", "rsa-with-md5"],
+)
+def test_a_weak_signature_is_told_from_a_missing_issuer(root, below, request):
+    certificate = load(below)
+    assert certificate.signature in request.node.name
+    roots = trust.build_anchors([("national", [root])])
+    assert trust.judge_chain([certificate], roots, HOST, NOW + 30 * DAY).reason == "weak_signature"
+    strangers = trust.build_anchors([("national", [STRANGER.der])])
+    assert trust.judge_chain([certificate], strangers, HOST, NOW + 30 * DAY).reason == "missing_intermediate"
 
 
 def test_a_weak_root_is_a_weak_key():
@@ -190,7 +218,9 @@ def test_the_better_of_two_ways_is_judged():
 
 
 def test_the_first_profile_of_a_root_is_told():
-    both = trust.build_anchors([("public", [ROOT.der]), ("national", [ROOT.der, b"no certificate", GOOD.der])])
+    both = trust.build_anchors(
+        [("public", [ROOT.der]), ("national", [ROOT.der, b"no certificate", GOOD.der])]
+    )
     assert trust.judge_chain([GOOD.loaded, ISSUING.loaded], both, HOST, NOW).profile == "public"
     assert len(both.profiles) == 1
 
@@ -208,7 +238,12 @@ def test_a_chain_of_look_alikes_ends():
 
 def test_every_reason_is_declared_and_in_the_declared_order():
     assert [reason for reason in TRUST_REASONS if reason in REASONS] == list(REASONS)
-    assert set(TRUST_REASONS) - set(REASONS) == {trust.NONCONFORMING, trust.BAD_ORDER, trust.EXTRA_ROOT, trust.OTHER}
+    assert set(TRUST_REASONS) - set(REASONS) == {
+        trust.NONCONFORMING,
+        trust.BAD_ORDER,
+        trust.EXTRA_ROOT,
+        trust.OTHER,
+    }
 
 
 LABELS = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=12).filter(
@@ -221,7 +256,9 @@ HOSTS = st.lists(LABELS, min_size=2, max_size=4).map(".".join).filter(lambda nam
 def hosts_and_entries(draw):
     host = draw(HOSTS)
     first, _, rest = host.partition(".")
-    entry = draw(st.sampled_from([host, f"*.{rest}", f"*.{host}", rest, f"a.{host}", f"*{host}", f"{first}.*"]) | HOSTS)
+    entry = draw(
+        st.sampled_from([host, f"*.{rest}", f"*.{host}", rest, f"a.{host}", f"*{host}", f"{first}.*"]) | HOSTS
+    )
     return host, entry
 
 

@@ -96,6 +96,7 @@ class _Walk:
         self.failures: list[Unavailable] = []
         self._files: list[tuple[str, int]] = []
         self._entries = 0
+        self._full = False
 
     def found(self) -> Found:
         """Return what was opened so far."""
@@ -136,9 +137,10 @@ class _Walk:
 
     def _open(self, root: Root, path: str, *, is_link: bool) -> None:
         shown = root.shown(path)
-        if len(self._files) >= FILES_LIMIT:
-            if len(self._files) == FILES_LIMIT:
+        if len(self._files) == FILES_LIMIT:
+            if not self._full:
                 self._fail(Reason.RESOURCE_LIMIT, f"{shown}: more than {FILES_LIMIT} certificate files.")
+            self._full = True
             return
         try:
             self._files.append((shown, root.open(path)))
