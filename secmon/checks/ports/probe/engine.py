@@ -138,6 +138,8 @@ class Engine:
         try:
             while self._unfinished and (now := time.monotonic()) < deadline:
                 due = self._launch(now)
+                if not self._unfinished:
+                    break
                 if self._expiries:
                     due = min(due, self._expiries[0][0])
                 events = self._selector.select(max(0.0, min(due, deadline) - time.monotonic()))

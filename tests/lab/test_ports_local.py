@@ -1,0 +1,262 @@
+"""Local listeners against `ss`, with real sockets; attribution with and without privilege."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+from io import BytesIO
+from ipaddress import ip_address
+
+import pytest
+
+from secmon.checks.ports.probe import local
+from secmon.core.contract import Task
+from secmon.core.model import Completeness, Form, Reason, Target
+from secmon.sources import diag
+from tests.support import Collector
+
+ROOT = pathlib.Path(__file__).parents[2]
+TARGET = Target("me", "ports", Form.LOCAL, "local")
+TASK = Task("ports", "local", (TARGET,), {}, (), (), 60.0, 0.0)
+STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
+
+
+def bound(family: int, kind: int, address: str, *, v6only: bool | None = None) -> socket.socket:
+    sock = socket.socket(family, kind)
+    if v6only is not None:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+    sock.bind((address, 0))
+    if kind == STREAM:
+        sock.listen()
+    return sock
+
+
+@pytest.fixture
+def sockets():
+    """One socket of every spelling, and two that take traffic from one peer only."""
+    with contextlib.ExitStack() as stack:
+        made = {
+            "v4": bound(socket.AF_INET, STREAM, "0.0.0.0"),
+            "loopback": bound(socket.AF_INET, STREAM, "127.0.0.1"),
+            "dual": bound(socket.AF_INET6, STREAM, "::", v6only=False),
+            "v6only": bound(socket.AF_INET6, STREAM, "::", v6only=True),
+            "v6 loopback": bound(socket.AF_INET6, STREAM, "::1"),
+            "mapped": bound(socket.AF_INET6, STREAM, "::ffff:127.0.0.1", v6only=False),
+            "udp": bound(socket.AF_INET, DATAGRAM, "0.0.0.0"),
+            "udp loopback": bound(socket.AF_INET, DATAGRAM, "127.0.0.1"),
+            "udp dual": bound(socket.AF_INET6, DATAGRAM, "::", v6only=False),
+            "udp v6only": bound(socket.AF_INET6, DATAGRAM, "::", v6only=True),
+        }
+        for sock in made.values():
+            stack.enter_context(sock)
+        stack.enter_context(socket.create_connection(made["loopback"].getsockname()))
+        connected = stack.enter_context(bound(socket.AF_INET, DATAGRAM, "127.0.0.1"))
+        connected.connect(made["udp loopback"].getsockname())
+        yield made
+
+
+def look(handles: local.Handles | None = None) -> Collector:
+    collector = Collector()
+    if handles:
+        local.observe(handles, collector)
+        return collector
+    handles = local.acquire(TASK)
+    try:
+        local.observe(handles, collector)
+    finally:
+        close(handles)
+    return collector
+
+
+def expanded(facts) -> set[tuple[str, str, int]]:
+    """Spell out each exposure as sockets: `dual` takes both families."""
+    found = set()
+    for fact in facts:
+        values = fact.values
+        addresses = ("0.0.0.0", "::") if values["family"] == "dual" else (values["address"],)
+        if values["family"] == "ipv6" and values["address"] == "0.0.0.0":
+            addresses = ("::",)
+        found |= {(values["proto"], address, values["port"]) for address in addresses}
+    return found
+
+
+def ss(*exclude: int) -> set[tuple[str, str, int]]:
+    """Return what `ss` lists, without the ports of canaries."""
+    text = subprocess.run(["ss", "-Htlnu"], check=True, capture_output=True, text=True).stdout
+    found = set()
+    for line in text.splitlines():
+        proto, _, _, _, place, *_ = line.split()
+        host, _, port = place.rpartition(":")
+        host = host.strip("[]").split("%")[0]
+        for address in ("0.0.0.0", "::") if host == "*" else (host,):
+            parsed = ip_address(address)
+            found.add((proto, str(getattr(parsed, "ipv4_mapped", None) or parsed), int(port)))
+    return {row for row in found if row[2] not in exclude}
+
+
+def canary_ports(handles: local.Handles) -> set[int]:
+    return {sock.getsockname()[1] for sock in handles.canary.sockets}
+
+
+def test_the_listeners_equal_those_of_ss(needs, sockets):
+    needs("ss")
+    for _ in range(5):  # other programs of this host open and close sockets meanwhile
+        handles = local.acquire(TASK)
+        before = ss(*canary_ports(handles))
+        seen = look(handles).seen["local"]
+        after = ss(*canary_ports(handles))
+        close(handles)
+        if before == after:
+            break
+    assert expanded(seen.facts) == before
+    assert {sock.getsockname()[1] for sock in sockets.values()} <= {
+        fact.values["port"] for fact in seen.facts
+    }
+    assert (seen.completeness, seen.looked, seen.detail) == (Completeness.OK, {"listener": None}, "")
+
+
+def test_the_fallback_finds_the_same_sockets_and_says_so(sockets):
+    handles = local.acquire(TASK)
+    blind = dataclasses.replace(handles.tables, netlink=None, refusal="AF_NETLINK: refused")
+    seen = look(dataclasses.replace(handles, tables=blind)).seen["local"]
+    close(handles)
+    mine = {fact.values["port"]: fact for fact in seen.facts}
+    for name, sock in sockets.items():
+        assert sock.getsockname()[1] in mine, name
+    dual = mine[sockets["dual"].getsockname()[1]]
+    assert dual.missing["family"] is Reason.UNSUPPORTED
+    assert "AF_NETLINK: refused" in seen.detail
+    assert seen.completeness is Completeness.OK
+
+
+def test_each_spelling_has_its_scope_and_family(sockets):
+    facts = {fact.values["port"]: fact.values for fact in look().seen["local"].facts}
+    told = {
+        name: (
+            facts[sock.getsockname()[1]]["address"],
+            facts[sock.getsockname()[1]]["family"],
+            facts[sock.getsockname()[1]]["scope"],
+        )
+        for name, sock in sockets.items()
+    }
+    assert told == {
+        "v4": ("0.0.0.0", "ipv4", "exposed"),
+        "loopback": ("127.0.0.1", "ipv4", "loopback"),
+        "dual": ("0.0.0.0", "dual", "exposed"),
+        "v6only": ("::", "ipv6", "exposed"),
+        "v6 loopback": ("::1", "ipv6", "loopback"),
+        "mapped": ("127.0.0.1", "ipv4", "loopback"),
+        "udp": ("0.0.0.0", "ipv4", "exposed"),
+        "udp loopback": ("127.0.0.1", "ipv4", "loopback"),
+        "udp dual": ("0.0.0.0", "dual", "exposed"),
+        "udp v6only": ("::", "ipv6", "exposed"),
+    }
+
+
+def test_the_process_that_holds_a_socket_is_named(sockets):
+    port = sockets["v4"].getsockname()[1]
+    (fact,) = (fact for fact in look().seen["local"].facts if fact.values["port"] == port)
+    assert fact.values["pid"] == os.getpid()
+    assert fact.values["uid"] == os.getuid()
+    assert pathlib.Path(fact.values["executable"]).resolve() == pathlib.Path(sys.executable).resolve()
+    assert fact.values["attribution"] == "pid"
+
+
+def test_the_canary_is_found_and_is_no_fact():
+    handles = local.acquire(TASK)
+    ports = canary_ports(handles)
+    assert len(ports) == 2
+    collector = look(handles)
+    close(handles)
+    assert collector.canaries == [(None, "")]
+    assert not ports & {fact.values["port"] for fact in collector.seen["local"].facts}
+
+
+def test_a_look_that_does_not_show_the_canary_says_so():
+    handles = local.acquire(TASK)
+    empty = diag.Handles(None, "AF_NETLINK: refused", dict.fromkeys(diag.TABLES, BytesIO()))
+    collector = look(dataclasses.replace(handles, tables=empty))
+    close(handles)
+    assert [failure for failure, _ in collector.canaries] == [Reason.NO_DATA]
+
+
+def test_without_privilege_the_socket_is_seen_and_the_process_is_unknown(needs, sockets):
+    needs("setpriv", root=True)
+    port = sockets["v4"].getsockname()[1]
+    row = child(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"], port)
+    assert row["values"]["uid"] == 0
+    assert row["values"]["attribution"] in ("unit", "uid")
+    assert row["missing"]["pid"] == row["missing"]["process"] == row["missing"]["executable"] == "permission"
+
+
+def test_the_unit_is_told_by_the_cgroup_alone(needs):
+    needs("setpriv", root=True)
+    top = next(
+        (
+            path
+            for path in map(pathlib.Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"))
+            if (path / "cgroup.controllers").exists()
+        ),
+        None,
+    )
+    if top is None:
+        pytest.skip("needs cgroup v2")
+    group = top / "secmon-lab.service"
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("needs a writable cgroup v2")
+    program = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()"
+    server = subprocess.Popen(
+        ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$0" -c "$1"', sys.executable, program],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        port = int(server.stdout.readline())
+        row = child(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"], port)
+        assert row["values"]["systemd_unit"] == "secmon-lab.service"
+        assert row["values"]["attribution"] == "unit"
+    finally:
+        server.communicate(timeout=10)
+        group.rmdir()
+
+
+LOOK = """
+import json, sys
+from tests.lab.test_ports_local import look
+facts = look().seen["local"].facts
+print(json.dumps([{"values": f.values, "missing": f.missing} for f in facts if f.values["port"] == int(sys.argv[1])]))
+"""
+
+
+def child(prefix: list[str], port: int) -> dict:
+    """Run a look under a prefix; return the fact of a port. The source may be readable by root only."""
+    done = subprocess.run(
+        [*prefix, sys.executable, "-B", "-c", LOOK, str(port)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "Permission denied" in done.stderr or "ModuleNotFoundError" in done.stderr:
+        pytest.skip("needs a checkout that everybody may read")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    return row
+
+
+def close(handles: local.Handles) -> None:
+    """Close what a probe child keeps until it ends."""
+    for sock in (*handles.canary.sockets, handles.tables.netlink):
+        if sock:
+            sock.close()
+    for file in handles.tables.proc.values():
+        file.close()
+    if handles.cgroup is not None:
+        os.close(handles.cgroup)
