@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from secmon.checks.patches.archive import Index, Release
 
 _NEVER: Final = -32768
+_ARCHITECTURE: Final = re.compile(r"(?:^|,)\s*b=")
 _COMMENT: Final = re.compile(rb"^#[^\n]*\n?", re.MULTILINE)
 
 
@@ -57,14 +58,15 @@ class Pin:
     def matches(self, source: Source) -> bool:
         """Say whether it is for an archive; one for versions is for none."""
         if self.kind == "origin":
-            return fnmatchcase(source.index.site, self.data.strip('"'))
-        return self.kind == "release" and all(
-            _term_matches(term.strip(), source) for term in self.data.split(",")
-        )
+            return _like(source.index.site, self.data.strip('"'))
+        return self.kind == "release" and _release_matches(self.data, source)
 
     def matches_version(self, version: str) -> bool:
         """Say whether it is for a version, wherever that comes from."""
-        return self.kind == "version" and fnmatchcase(version, self.data)
+        if self.kind != "version":
+            return False
+        stem = self.data.removesuffix("*")  # apt takes a last asterisk for "begins with", before globs
+        return _like(version, stem) or (stem != self.data and version.startswith(stem))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Pins:
 
     Attributes:
         pins: those that are understood.
-        unknown: there is a record that is not: a regular expression, a `src:` name, another form of Pin.
+        unknown: there is a record that is not: a regular expression, a `src:` name, an architecture (`b=`),
+            another form of Pin.
     """
 
     pins: tuple[Pin, ...] = ()
@@ -118,21 +121,28 @@ def _parse_pin(stanza: bytes) -> Pin | None:
         return None
     if any(name.startswith("src:") for name in names) or kind not in ("release", "origin", "version"):
         return None
+    if kind == "release" and _ARCHITECTURE.search(data):
+        return None
     return Pin(names, kind, data.strip(), int(priority))  # type: ignore[arg-type]  # tested one line above
 
 
-def _term_matches(term: str, source: Source) -> bool:
+def _release_matches(data: str, source: Source) -> bool:
+    """Match `a=stable,c=main`, or a bare version, suite or codename; beside terms apt ignores a bare word."""
     release = source.release
-    key, equals, wanted = term.partition("=")
-    if not equals:
-        versions = [release.version] if term[:1].isdigit() else [release.suite, release.codename]
-        return any(fnmatchcase(value, term) for value in versions)
-    value = {
+    if "=" not in data:
+        versions = (release.version,) if data[:1].isdigit() else (release.suite, release.codename)
+        return any(_like(value, data) for value in versions)
+    values = {
         "a": release.suite,
         "n": release.codename,
         "o": release.origin,
         "l": release.label,
         "v": release.version,
         "c": source.index.component,
-    }.get(key.strip())
-    return value is not None and fnmatchcase(value, wanted.strip())
+    }
+    terms = (term.strip().partition("=") for term in data.split(","))
+    return all(_like(values[key], wanted) for key, equals, wanted in terms if equals and key in values)
+
+
+def _like(value: str, pattern: str) -> bool:
+    return fnmatchcase(value.lower(), pattern.lower())
