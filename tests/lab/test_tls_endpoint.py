@@ -228,6 +228,12 @@ def test_names_that_do_not_resolve_and_addresses_that_are_not_allowed():
     assert "allowed_networks" in seen[foreign.text].detail
 
 
+def test_starttls_is_said_to_be_unsupported(lab, trust):
+    seen = look_at(lab.python_tls(leaf(), ISSUING), trust, starttls="smtp")
+    assert (seen.reason, seen.facts) == (Reason.UNSUPPORTED, [])
+    assert "smtp" in seen.detail
+
+
 def test_server_name_decides_the_certificate(lab, trust):
     port = lab.python_tls(leaf(names=["may_chu.example.vn"]), ISSUING)
     right = endpoint_of(look_at(port, trust, sni="may_chu.example.vn"))

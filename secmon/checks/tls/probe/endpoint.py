@@ -141,6 +141,9 @@ class _Sweep:
         self._emit.progress(self._done, len(self._handles.task.targets))
 
     async def _see(self, target: Target, addresses: tuple[str, ...] | Unavailable) -> Findings:
+        if protocol := target.options.get("starttls"):
+            detail = f"STARTTLS ({protocol}) cannot be looked at yet; name a port that begins with TLS."
+            raise Unavailable(Reason.UNSUPPORTED, detail)
         if isinstance(addresses, Unavailable):
             raise addresses
         place = make_place(target)

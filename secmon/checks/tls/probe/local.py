@@ -68,7 +68,10 @@ def acquire(task: Task) -> Handles:
     Raises:
         Unavailable: this host's own addresses are not known, so that the gate cannot judge.
     """
-    folders = (roots.open_folder(path) for path in task.settings["trust"])
+    wanted = [*task.settings["trust"]]
+    for target in task.targets:
+        wanted += target.options.get("trust") or ()
+    folders = (roots.open_folder(path) for path in dict.fromkeys(wanted))
     gate = Gate(task.allowed_networks, own_addresses())
     return Handles(task, gate, (roots.open_system_store(), *folders), diag.acquire(), open_canary(task))
 
