@@ -1,0 +1,333 @@
+"""Fork, time, kill and reap every child: the one process that keeps privileges, so it does little else.
+
+It runs registered probes on configured targets, and nobody can make it do anything else. It parses requests
+of at most 1 KiB from the core's inherited socket, and nothing that a child wrote.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from secmon.agent import child, confine
+from secmon.agent.channel import (
+    REQUEST_LIMIT,
+    Channel,
+    Event,
+    Request,
+    check_request,
+    decode_request,
+    receive,
+    send_event,
+)
+from secmon.agent.drain import Drain
+from secmon.agent.exits import EXIT_CRASHED, EXIT_OK, status_of
+from secmon.agent.processes import kill_group, next_ended, own_children
+from secmon.core.model import Reason
+
+if TYPE_CHECKING:
+    from secmon.core.contract import Registry
+    from secmon.core.plan import Invocation
+
+CHILDREN_LIMIT: Final = 32
+"""Children that live at once, those that cannot be killed (state D) included."""
+
+_SWEEP_SECONDS: Final = 1.0  # the orphan of a living child's child is adopted without a signal
+_ABANDON_SECONDS: Final = 5.0  # after SIGKILL: the child hangs in the kernel
+_OUTBOX_LIMIT: Final = 64  # events that wait for a slow core; then no more requests are read
+_GONE: Final = select.POLLHUP | select.POLLERR
+
+
+def start(registry: Registry, invocation: Invocation, entries: child.Entries | None = None) -> Channel:
+    """Fork the spawner; call it first, while the process is small and has one thread.
+
+    Args:
+        registry: every check; what is not in it cannot be run.
+        invocation: what the command line fixed.
+        entries: the modules of configuration and judge children, ours by default.
+
+    Returns:
+        The core's end.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        status = EXIT_CRASHED
+        try:
+            _Spawner(theirs, registry, invocation, entries or child.Entries()).run()
+            status = EXIT_OK
+        finally:
+            if (fault := sys.exception()) is not None:  # a bug of ours belongs into the journal
+                sys.excepthook(type(fault), fault, fault.__traceback__)
+            os._exit(status)
+    theirs.close()
+    return Channel(ours, pid)
+
+
+@dataclass(slots=True)
+class _Child:
+    """One child that is not reaped yet."""
+
+    pid: int
+    request: Request
+    drain: Drain | None  # of the configuration child, whose output stays here
+    deadline: float = 0.0  # CLOCK_MONOTONIC: counts the time in which it could run
+    killed: str = ""  # why we killed it
+    reported: bool = False
+
+
+class _Spawner:
+    """The state of the spawner's process."""
+
+    def __init__(
+        self, core: socket.socket, registry: Registry, invocation: Invocation, entries: child.Entries
+    ) -> None:
+        self._core = core
+        self._registry = registry
+        self._invocation = invocation
+        self._entries = entries
+        self._children: dict[int, _Child] = {}  # by pid
+        self._deadlines: list[tuple[float, int]] = []  # heap of (when, pid); entries may be stale
+        self._outbox: deque[Event] = deque()
+        self._plan = -1  # sealed memfd
+        self._wakeup = -1  # readable after SIGCHLD
+
+    def run(self) -> None:
+        """Serve until the core is gone; then end every descendant."""
+        self._settle()
+        try:
+            while self._turn():
+                pass
+        finally:
+            self._end_all()
+
+    def _settle(self) -> None:
+        os.setpgid(0, 0)  # what kills the core's group must not kill what cleans up after it
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+        core = self._core.fileno()
+        os.closerange(3, core)
+        os.closerange(core + 1, os.sysconf("SC_OPEN_MAX"))
+        self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        confine.become_subreaper()
+        confine.set_name("secmon-spawner")
+        confine.set_not_dumpable()
+
+    def _turn(self) -> bool:
+        """Wait until something happens and deal with it; False when the core is gone."""
+        ready = dict(self._wait())
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wakeup, 4096)
+        for member in self._children.values():
+            if member.drain is not None and member.drain.pipe in ready:
+                self._read_plan(member)
+        core = ready.get(self._core.fileno(), 0)
+        alive = self._serve(core) if core & (select.POLLIN | _GONE) else True
+        self._reap()
+        self._sweep()
+        self._enforce()
+        return alive and self._flush()
+
+    def _wait(self) -> list[tuple[int, int]]:
+        poll = select.poll()
+        wanted = select.POLLIN if len(self._outbox) < _OUTBOX_LIMIT else 0
+        poll.register(self._core, wanted | (select.POLLOUT if self._outbox else 0))
+        poll.register(self._wakeup, select.POLLIN)
+        for member in self._children.values():
+            if member.drain is not None and member.drain.pipe >= 0:
+                poll.register(member.drain.pipe, select.POLLIN)
+        if not self._children and not own_children():
+            return poll.poll()
+        left = self._deadlines[0][0] - time.monotonic() if self._deadlines else _SWEEP_SECONDS
+        return poll.poll(max(0.0, min(left, _SWEEP_SECONDS)) * 1000)
+
+    # Requests.
+
+    def _serve(self, ready: int) -> bool:
+        """Read one request and do it, or refuse it; False when the core has closed its end."""
+        run = 0
+        fds: list[int] = []
+        try:
+            # Two descriptors at most are taken up; the kernel closes further ones.
+            data, fds = receive(self._core, REQUEST_LIMIT + 1, 2)
+            if not data and ready & _GONE:
+                return False
+            request = decode_request(data)
+            run = request.run
+            self._obey(request, fds)
+        except ValueError as error:
+            self._outbox.append(Event("refused", run, status=str(error)))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return True
+
+    def _obey(self, request: Request, fds: list[int]) -> None:
+        """Do what a request says.
+
+        Raises:
+            ValueError: it may not.
+        """
+        check_request(request, self._registry, fds=len(fds), has_plan=self._plan >= 0)
+        living = next((one for one in self._children.values() if one.request.run == request.run), None)
+        if request.do in ("extend", "kill"):
+            if living is None:
+                return  # it has just ended
+            if request.do == "kill":
+                self._kill(living, Reason.RESOURCE_LIMIT)
+            elif not living.killed:
+                self._set_deadline(living, request.deadline)
+            return
+        if living is not None:
+            raise ValueError("a child of that number lives")
+        if request.do == "plan" and any(one.drain is not None for one in self._children.values()):
+            raise ValueError("a plan is being made")
+        self._fork(request, fds[0] if fds else -1)
+
+    def _fork(self, request: Request, spool: int) -> None:
+        """Start a child; where the system cannot, it has ended of a resource limit."""
+        reader = writer = -1
+        drain = None
+        spawner = os.getpid()
+        try:
+            if len(self._children) >= CHILDREN_LIMIT:
+                raise BlockingIOError
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+            if request.do == "plan":
+                drain = Drain(reader, child.PLAN_LIMIT)
+            pid = os.fork()
+        except OSError:
+            for fd in (reader, writer, drain.memfd if drain else -1):
+                if fd >= 0:
+                    os.close(fd)
+            kind: Final = "plan" if request.do == "plan" else "ended"
+            self._outbox.append(Event(kind, request.run, status=Reason.RESOURCE_LIMIT.value))
+            return
+        if pid == 0:
+            child.run(
+                child.Job(
+                    request=request,
+                    registry=self._registry,
+                    invocation=self._invocation,
+                    entries=self._entries,
+                    parent=spawner,
+                    out=writer,
+                    plan=self._plan,
+                    spool=spool,
+                )
+            )
+        os.close(writer)
+        with contextlib.suppress(OSError):  # it has done so itself, or has ended
+            os.setpgid(pid, pid)
+        member = self._children[pid] = _Child(pid, request, drain)
+        self._set_deadline(member, request.deadline)
+        if drain is None:
+            self._outbox.append(Event("started", request.run, reader))
+
+    # Ends.
+
+    def _set_deadline(self, member: _Child, seconds: float) -> None:
+        member.deadline = time.monotonic() + seconds
+        heapq.heappush(self._deadlines, (member.deadline, member.pid))
+
+    def _enforce(self) -> None:
+        now = time.monotonic()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, pid = heapq.heappop(self._deadlines)
+            member = self._children.get(pid)
+            if member is None or member.deadline > now:
+                continue  # it has ended, or was given more time
+            if member.killed:
+                self._report(member, member.killed)  # abandoned, but it counts as long as it lives
+            else:
+                self._kill(member, Reason.TIMEOUT)
+
+    def _kill(self, member: _Child, reason: Reason) -> None:
+        """Kill a child and its group; the next deadline is the one at which it is abandoned."""
+        if not member.killed:
+            member.killed = reason.value
+            kill_group(member.pid)
+            self._set_deadline(member, _ABANDON_SECONDS)
+
+    def _reap(self) -> None:
+        """Collect every descendant that has ended, adopted orphans included."""
+        while (ended := next_ended()) is not None:
+            member = self._children.pop(ended.si_pid, None)
+            if member is not None:
+                kill_group(ended.si_pid)
+                config = member.drain is not None
+                status = member.killed or status_of(ended.si_code, ended.si_status, config=config)
+                self._report(member, status)
+            os.waitpid(ended.si_pid, 0)
+
+    def _sweep(self) -> None:
+        """Kill every orphan that this process has adopted; the end of each wakes us for those it leaves."""
+        for pid in own_children():
+            if pid not in self._children:
+                kill_group(pid)
+
+    def _report(self, member: _Child, status: str) -> None:
+        if member.reported:
+            return
+        member.reported = True
+        if member.drain is not None:
+            self._finish_plan(member.drain, member.request.run, status)
+        else:
+            self._outbox.append(Event("ended", member.request.run, status=status))
+
+    def _read_plan(self, member: _Child) -> None:
+        if member.drain is not None and not member.drain.read():
+            self._kill(member, Reason.RESOURCE_LIMIT)
+
+    def _finish_plan(self, drain: Drain, run: int, status: str) -> None:
+        """Hand over what the configuration child wrote; where it found no fault, that is the plan now."""
+        if not drain.read():
+            status = Reason.RESOURCE_LIMIT.value
+        sealed = drain.seal()
+        if status == "ok":
+            if self._plan >= 0:
+                os.close(self._plan)
+            self._plan = os.dup(sealed)
+        self._outbox.append(Event("plan", run, sealed, status))
+
+    def _flush(self) -> bool:
+        """Send what the core takes; False when it is gone."""
+        while self._outbox:
+            event = self._outbox[0]
+            try:
+                send_event(self._core, event)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            self._outbox.popleft()
+            if event.fd is not None:
+                os.close(event.fd)
+        return True
+
+    def _end_all(self) -> None:
+        for pid in self._children:
+            kill_group(pid)
+        end = time.monotonic() + _ABANDON_SECONDS
+        while (self._children or own_children()) and time.monotonic() < end:
+            self._sweep()
+            select.select([self._wakeup], [], [], 0.01)
+            self._reap()

@@ -1,0 +1,293 @@
+"""Run checks through the spawner: one run of a check at a time, its frames spooled, then judged.
+
+The supervisor lives in the core and never parses what a probe wrote; it counts bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from secmon.agent.channel import Request
+from secmon.agent.counters import Counters
+from secmon.agent.drain import CHUNK
+from secmon.agent.judging import Judging
+from secmon.agent.spool import Frames, Part, compose
+from secmon.core.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secmon.agent.channel import Channel, Event
+    from secmon.core.judgement import Judgement
+    from secmon.core.plan import CheckPlan, CorePlan
+
+PROBES_LIMIT: Final = 16
+"""Probe children that run at once; further ones wait."""
+
+RUN_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes of frames that one run, or one window of a long-lived probe, may send."""
+
+CONFIG_SECONDS: Final = 60.0
+"""Deadline of the configuration child."""
+
+HEARTBEATS: Final = 3
+"""Windows that a long-lived probe may stay silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the supervisor calls.
+
+    Attributes:
+        plan: the configuration child has ended: `ok` with the line of the CorePlan, `faults` with the faults,
+            or a Reason with what it wrote.
+        judged: a check was judged, or could not be, with the reason.
+        progress: a probe told how far it is: check, done, total.
+    """
+
+    plan: Callable[[str, bytes], None]
+    judged: Callable[[str, Judgement | None, Reason | None], None]
+    progress: Callable[[str, int, int], None] = lambda _check, _done, _total: None
+
+
+@dataclass(slots=True)
+class _State:
+    """One check."""
+
+    counters: Counters = field(default_factory=Counters)
+    parts: list[Part] = field(default_factory=list)  # of the run under way; empty: none
+    interval: float = 0.0
+    restart: bool = False  # its long-lived probe has ended
+
+
+class Supervisor:
+    """Keeps the runs of all checks.
+
+    Its descriptors stand in the selector with a callable as data: the main loop calls it when they are ready,
+    and `tick` every few seconds. Every method may raise SpawnerGone.
+
+    Args:
+        channel: the spawner.
+        selector: of the main loop.
+        hooks: what to call.
+        clock: seconds that never step.
+        now: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        selector: selectors.BaseSelector,
+        hooks: Hooks,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._channel = channel
+        self._selector = selector
+        self._hooks = hooks
+        self._clock = clock
+        self._now = now
+        self._checks: dict[str, CheckPlan] = {}
+        self._numbers = count(1)
+        self._making_plan = 0
+        self._states: defaultdict[str, _State] = defaultdict(_State)
+        self._queue: deque[Part] = deque()
+        self._running: dict[int, Part] = {}
+        self._judging = Judging(channel, selector, self._numbers, self._judged)
+        selector.register(channel, selectors.EVENT_READ, self._receive)
+
+    # What the core asks for.
+
+    def reload(self) -> bool:
+        """Have the configuration read; `hooks.plan` tells the outcome. False while that is under way."""
+        if self._making_plan:
+            return False
+        self._making_plan = next(self._numbers)
+        self._channel.send(Request("plan", run=self._making_plan, deadline=CONFIG_SECONDS))
+        return True
+
+    def use(self, plan: CorePlan) -> None:
+        """Work from a plan from now on; long-lived probes start anew with it."""
+        self._checks = plan.checks
+        for part in self._running.values():
+            if part.window:
+                self._states[part.check].parts = []  # nobody waits for the window that it had begun
+                self._channel.send(Request("kill", run=part.run))
+
+    def enqueue(self, check: str) -> bool:
+        """Start a run of a check; one that is disabled or has no target is judged at once.
+
+        Args:
+            check: name of a check in the plan.
+
+        Returns:
+            False where a run is queued or under way, or the check is in quarantine: counted as missed.
+        """
+        state, plan = self._states[check], self._checks[check]
+        if state.parts or self._clock() < state.counters.paused_until:
+            state.counters.missed += 1
+            return False
+        state.interval, state.restart = plan.interval, False
+        probes = (plan.long_lived,) if plan.long_lived else plan.probes
+        seconds = HEARTBEATS * plan.interval if plan.long_lived else plan.deadline
+        window = plan.interval if plan.long_lived else 0.0
+        state.parts = [Part(check, probe, seconds, window) for probe in probes if plan.enabled]
+        self._queue.extend(state.parts)
+        self._fill()
+        if not state.parts:
+            self._judge(check, state)
+        return True
+
+    def rejudge(self, check: str) -> bool:
+        """Judge what the last run saw once more; False where there was none."""
+        return self._judging.rejudge(check)
+
+    def tick(self) -> None:
+        """Start long-lived probes that have ended, once their pause is over."""
+        for check, state in self._states.items():
+            if state.restart and check in self._checks and self._clock() >= state.counters.paused_until:
+                self.enqueue(check)
+
+    def counters(self, check: str) -> Counters:
+        """Return the counters of a check, which go on changing."""
+        return self._states[check].counters
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued, runs, or is being judged."""
+        return self._judging.idle and not (self._queue or self._running or self._making_plan)
+
+    def close(self) -> None:
+        """Close every descriptor of its own; closing the channel is what ends the children."""
+        self._selector.unregister(self._channel)
+        for part in {*self._running.values(), *self._queue}:
+            self._close_pipe(part)
+            part.frames.close()
+        self._judging.close()
+
+    # Events.
+
+    def _receive(self) -> None:
+        for event in self._channel.receive():
+            if event.kind == "started":
+                self._started(event)
+            elif event.run == self._making_plan:
+                self._making_plan = 0
+                self._hooks.plan(*_read_plan(event))
+            else:
+                self._ended(event.run, event.status if event.kind == "ended" else Reason.CRASHED.value)
+        self._fill()
+
+    def _started(self, event: Event) -> None:
+        if event.fd is None:  # this process had no descriptor left to take the pipe
+            self._channel.send(Request("kill", run=event.run))
+        elif (part := self._running.get(event.run)) is not None:
+            os.set_blocking(event.fd, False)
+            part.pipe = event.fd
+            self._selector.register(part.pipe, selectors.EVENT_READ, partial(self._read, part))
+        elif not self._judging.started(event.run, event.fd):
+            os.close(event.fd)
+
+    def _ended(self, run: int, status: str) -> None:
+        part = self._running.pop(run, None)
+        if part is None:
+            self._judging.ended(run, status)
+            return
+        while self._read(part):
+            pass
+        self._close_pipe(part)
+        state = self._states[part.check]
+        if part not in state.parts:  # a long-lived probe that gave way to a new plan
+            part.frames.close()
+            state.restart = True
+            self.tick()
+            return
+        if status == "ok" and (part.frames.cut_short or part.window):
+            status = Reason.CRASHED.value  # it ended in half a frame, or should not have ended at all
+        part.status, part.finished = part.status or status, self._now()
+        if all(other.finished for other in state.parts):
+            state.restart = bool(part.window)
+            self._judge(part.check, state)
+
+    # Runs.
+
+    def _fill(self) -> None:
+        while self._queue and len(self._running) < PROBES_LIMIT:
+            part = self._queue.popleft()
+            part.run, part.started = next(self._numbers), self._now()
+            self._running[part.run] = part
+            self._channel.send(
+                Request(
+                    "capture" if part.window else "probe", part.check, part.probe, part.run, part.deadline
+                )
+            )
+
+    def _read(self, part: Part) -> bool:
+        """Move a chunk from a pipe to the spool; False when there is nothing now, or nothing any more."""
+        try:
+            data = os.read(part.pipe, CHUNK) if part.pipe >= 0 else b""
+        except BlockingIOError:
+            return False
+        if not data:
+            self._close_pipe(part)
+            return False
+        state = self._states[part.check]
+        rest = part.frames.feed(data, window=bool(part.window))
+        while rest is not None:
+            self._close_window(part, state)
+            rest = part.frames.feed(rest, window=True)
+        if part.frames.progress is not None:
+            self._hooks.progress(part.check, *part.frames.progress)
+        if part.frames.broken or sum(other.frames.size for other in state.parts) > RUN_LIMIT:
+            part.status = Reason.RESOURCE_LIMIT.value
+            self._close_pipe(part)
+            self._channel.send(Request("kill", run=part.run))
+        return True
+
+    def _close_window(self, part: Part, state: _State) -> None:
+        """Have one window of a long-lived probe judged, and give it time for the next."""
+        if part in state.parts:
+            part.finished, part.status = self._now(), "ok"
+            self._judge(part.check, state)
+            state.parts = [part]
+            self._channel.send(Request("extend", run=part.run, deadline=part.deadline))
+        else:
+            part.frames.close()
+        part.started, part.finished, part.status, part.frames = self._now(), 0.0, "", Frames()
+
+    def _judge(self, check: str, state: _State) -> None:
+        """Count a run whose parts have all ended, and have it judged."""
+        if state.parts:
+            state.counters.note(state.parts, state.interval, self._clock())
+        spool = compose(state.parts)
+        for part in state.parts:
+            part.frames.close()
+        state.parts = []
+        self._judging.judge(check, spool)
+
+    def _judged(self, check: str, judgement: Judgement | None, reason: Reason | None) -> None:
+        if reason is not None:
+            self._states[check].counters.failures[reason] += 1
+        self._hooks.judged(check, judgement, reason)
+
+    def _close_pipe(self, part: Part) -> None:
+        if part.pipe >= 0:
+            self._selector.unregister(part.pipe)
+            os.close(part.pipe)
+            part.pipe = -1
+
+
+def _read_plan(event: Event) -> tuple[str, bytes]:
+    """Return the outcome of a configuration child, and the part of its output that is the core's."""
+    status = event.status if event.kind == "plan" else Reason.CRASHED.value
+    if event.fd is None:
+        return status, b""
+    with os.fdopen(event.fd, "rb") as output:
+        return status, output.readline() if status == "ok" else output.read()
