@@ -100,6 +100,7 @@ def preferences(choose: random.Random) -> str:
                 "release a=oldstable,c=main",
                 "release v=12*",
                 "release oldstable",
+                "release b=amd64, c=main",
                 "release a=OLDSTABLE*, ignored",
                 "origin deb.debian.org",
                 'origin "deb.debian.org"',

@@ -17,7 +17,7 @@ STALE_SECONDS: Final = 14 * 86400
 """Age at which an index without Valid-Until says nothing any more about what is pending."""
 
 _PACKAGES: Final = re.compile(r"Packages(?:\.(?P<compression>[a-z0-9]+))?\Z")
-_COMPONENT: Final = re.compile(r"(?P<component>.*?)_?binary-[a-z0-9-]+_\Z")
+_PLACE: Final = re.compile(r"(?P<component>.*?)_?binary-(?P<architecture>[a-z0-9-]+)_\Z")
 _DATE: Final = re.compile(
     rb"[A-Za-z]{3}, +(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d{4}) "
     rb"(\d{1,2}):(\d\d):(\d\d) (?:UTC|GMT|([+-])(\d\d)(\d\d))"
@@ -86,6 +86,7 @@ class Index:
         release: name of the Release or InRelease file that it belongs to, "" where there is none.
         site: host that it came from, "" for a local one.
         component: `main` and so on, "" in a flat archive.
+        architecture: as dpkg spells it, "" in a flat archive, which mixes them.
         compression: file name extension, "" where it is plain.
     """
 
@@ -93,6 +94,7 @@ class Index:
     release: str
     site: str
     component: str
+    architecture: str
     compression: str
 
 
@@ -119,12 +121,13 @@ def find_indexes(names: Iterable[str]) -> tuple[Index, ...]:
 
 
 def _index(name: str, found: re.Match[str], prefix: str, releases: dict[str, str]) -> Index:
-    component = _COMPONENT.match(name[len(prefix) : found.start()])
+    place = _PLACE.match(name[len(prefix) : found.start()])
     return Index(
         name=name,
         release=releases.get(prefix, ""),
         site=name.split("_", 1)[0],
-        component=component["component"] if component else "",
+        component=place["component"] if place else "",
+        architecture=place["architecture"] if place else "",
         compression=found["compression"] or "",
     )
 

@@ -10,9 +10,10 @@ from secmon.core.model import Fact, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from secmon.checks.patches.archive import Release
+    from secmon.checks.patches.dpkg import Installed
     from secmon.checks.patches.kernel import Kernel
     from secmon.checks.patches.osrelease import OsRelease
+    from secmon.checks.patches.pins import Source
     from secmon.checks.patches.policy import Update
 
 
@@ -58,30 +59,46 @@ class HostView:
     package_count: int
 
 
-def judge_security_index(
-    releases: Iterable[Release], now: float
-) -> tuple[float | Reason, Reason | None, str]:
-    """Say how far the security indexes can be trusted to tell what is pending.
+@dataclass(frozen=True, slots=True)
+class SecurityIndex:
+    """How far the security indexes can be trusted to tell what is pending.
+
+    Attributes:
+        date: signed date of the oldest one, Unix seconds, or why there is none.
+        reason: None where they tell, else why they do not.
+        detail: the same for a person.
+    """
+
+    date: float | Reason
+    reason: Reason | None = None
+    detail: str = ""
+
+
+def judge_security_index(sources: Iterable[Source], installed: Installed, now: float) -> SecurityIndex:
+    """Judge the security indexes: there is one for each architecture in use, and none is out of date.
 
     Args:
-        releases: of all indexes.
+        sources: all indexes.
+        installed: the packages of the host.
         now: Unix seconds.
-
-    Returns:
-        The date of the oldest one or why there is none; None or why they do not tell; the same for a person.
     """
-    security = [release for release in releases if release.security]
+    security = [source for source in sources if source.release.security]
     if not security:
-        detail = (
-            "no index of a security archive is in var/lib/apt/lists; configure one and run apt-get update"
+        detail = "no index of a security archive is in var/lib/apt/lists"
+        return SecurityIndex(
+            Reason.NO_DATA, Reason.NO_DATA, f"{detail}; configure one and run apt-get update"
         )
-        return Reason.NO_DATA, Reason.NO_DATA, detail
-    dates = [release.date for release in security if release.date is not None]
+    dates = [source.release.date for source in security if source.release.date is not None]
     date = min(dates) if len(dates) == len(security) else Reason.BAD_DATA
-    if any(release.stale(now) for release in security):
-        detail = "the index of the security archive is out of date; run apt-get update and see why it was not"
-        return date, Reason.STALE_DATA, detail
-    return date, None, ""
+    covered = {source.index.architecture for source in security}
+    used = {installed.key(package.name, package.architecture)[1] for package in installed.packages}
+    if used - covered and "" not in covered:
+        detail = f"no security index for {', '.join(sorted(used - covered))}, of which packages are installed"
+        return SecurityIndex(date, Reason.NO_DATA, f"{detail}; run apt-get update and read its errors")
+    if any(source.release.stale(now) for source in security):
+        detail = "the index of the security archive is out of date; run apt-get update and read its errors"
+        return SecurityIndex(date, Reason.STALE_DATA, detail)
+    return SecurityIndex(date)
 
 
 def host_fact(view: HostView) -> Fact:

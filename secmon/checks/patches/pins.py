@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from secmon.checks.patches.archive import Index, Release
 
 _NEVER: Final = -32768
-_ARCHITECTURE: Final = re.compile(r"(?:^|,)\s*b=")
 _COMMENT: Final = re.compile(rb"^#[^\n]*\n?", re.MULTILINE)
 
 
@@ -75,8 +74,7 @@ class Pins:
 
     Attributes:
         pins: those that are understood.
-        unknown: there is a record that is not: a regular expression, a `src:` name, an architecture (`b=`),
-            another form of Pin.
+        unknown: there is a record that is not: a regular expression, a `src:` name, another form of Pin.
     """
 
     pins: tuple[Pin, ...] = ()
@@ -121,8 +119,6 @@ def _parse_pin(stanza: bytes) -> Pin | None:
         return None
     if any(name.startswith("src:") for name in names) or kind not in ("release", "origin", "version"):
         return None
-    if kind == "release" and _ARCHITECTURE.search(data):
-        return None
     return Pin(names, kind, data.strip(), int(priority))  # type: ignore[arg-type]  # tested one line above
 
 
@@ -139,6 +135,7 @@ def _release_matches(data: str, source: Source) -> bool:
         "l": release.label,
         "v": release.version,
         "c": source.index.component,
+        "b": source.index.architecture,
     }
     terms = (term.strip().partition("=") for term in data.split(","))
     return all(_like(values[key], wanted) for key, equals, wanted in terms if equals and key in values)

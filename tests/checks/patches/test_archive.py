@@ -142,13 +142,21 @@ def test_indexes_and_their_releases():
     ]
     head = "deb.debian.org_debian_dists_bookworm_"
     assert find_indexes(names) == (
-        Index("_media_cdrom_dists_x_main_binary-i386_Packages.gz", "", "", "_media_cdrom_dists_x_main", "gz"),
-        Index(head + "main_binary-amd64_Packages", head + "InRelease", "deb.debian.org", "main", ""),
+        Index(
+            "_media_cdrom_dists_x_main_binary-i386_Packages.gz",
+            "",
+            "",
+            "_media_cdrom_dists_x_main",
+            "i386",
+            "gz",
+        ),
+        Index(head + "main_binary-amd64_Packages", head + "InRelease", "deb.debian.org", "main", "amd64", ""),
         Index(
             head + "updates_main_debian-installer_binary-amd64_Packages.xz",
             head + "updates_Release",
             "deb.debian.org",
             "main_debian-installer",
+            "amd64",
             "xz",
         ),
         Index(
@@ -156,9 +164,10 @@ def test_indexes_and_their_releases():
             head + "updates_Release",
             "deb.debian.org",
             "non-free",
+            "all",
             "lz4",
         ),
-        Index("example.org_flat_._Packages", "example.org_flat_._InRelease", "example.org", "", ""),
+        Index("example.org_flat_._Packages", "example.org_flat_._InRelease", "example.org", "", "", ""),
     )
 
 

@@ -9,7 +9,7 @@ from secmon.checks.patches.policy import Offers, Pending, Update, find_updates
 
 
 def source(name: str, **release: object) -> Source:
-    return Source(Index(name, "", "example.org", "main", ""), Release(**release))
+    return Source(Index(name, "", "example.org", "main", "amd64", ""), Release(**release))
 
 
 MAIN = source("main", origin="Debian", label="Debian", suite="stable", codename="trixie")

@@ -191,6 +191,18 @@ def test_a_bomb(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     assert seen.looked["update"] is Reason.RESOURCE_LIMIT
 
 
+def test_a_foreign_architecture_without_a_security_index(tmp_path: pathlib.Path):
+    foreign = STATUS + "\nPackage: libc6\nStatus: install ok installed\nArchitecture: i386\nVersion: 2.36-9\n"
+    _, (seen,) = look(write(tmp_path, {"var/lib/dpkg/status": foreign}))
+    assert seen.looked["update"] is Reason.NO_DATA
+    assert "no security index for i386" in seen.detail
+    index = SECURITY.replace("openssl", "libc6").replace("amd64", "i386")
+    write(tmp_path, {"var/lib/dpkg/status": foreign, SECURITY_INDEX.replace("amd64", "i386"): index})
+    _, (seen,) = look(tmp_path)
+    assert seen.completeness is Completeness.OK
+    assert [fact.values["package"] for fact in seen.facts[1:]] == ["bash", "libc6:i386", "openssl"]
+
+
 def test_one_bad_index_leaves_the_other(tmp_path: pathlib.Path):
     _, (seen,) = look(write(tmp_path, {MAIN_INDEX: "<html>captive portal</html>"}))
     assert seen.looked["update"] is Reason.BAD_DATA

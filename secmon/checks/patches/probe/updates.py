@@ -42,19 +42,17 @@ def read_updates(
         pins.insert(0, default_release(options["apt::default-release"]))
     releases = _read_releases(root, faults)
     offers = Offers(installed)
-    indexes = find_indexes(root.lists)
-    for index in indexes:
-        source = Source(index, releases.get(index.release, Release()))
+    sources = [Source(index, releases.get(index.release, Release())) for index in find_indexes(root.lists)]
+    for source in sources:
         _read_index(handles, root, offers, source, faults)
     pending = find_updates(offers, pins)
     if pending.unordered:
         names = ", ".join(pending.unordered[:5])
         faults.append(Unavailable(Reason.BAD_DATA, f"the installed version of {names} is no Debian version"))
-    used = [releases[index.release] for index in indexes if index.release in releases]
-    date, reason, detail = judge_security_index(used, handles.task.now)
+    index = judge_security_index(sources, installed, handles.task.now)
     if faults:
-        reason, detail = faults[0].reason, faults[0].detail
-    return UpdatesView(pending.updates, date, reason, detail)
+        return UpdatesView(pending.updates, index.date, faults[0].reason, faults[0].detail)
+    return UpdatesView(pending.updates, index.date, index.reason, index.detail)
 
 
 def _read_pins(root: RootHandles, faults: list[Unavailable]) -> list[Pin]:
