@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+
+# `resolve` looks both up by name, when a child that gave up its privileges may not be able to read them.
+import encodings.idna
+import encodings.punycode  # noqa: F401  # as above
 import errno
 import socket
 import struct

@@ -21,7 +21,6 @@ from secmon.core.model import Completeness, Form, Reason, Target
 from secmon.sources import diag
 from tests.support import Collector
 
-ROOT = pathlib.Path(__file__).parents[2]
 TARGET = Target("me", "ports", Form.LOCAL, "local")
 TASK = Task("ports", "local", (TARGET,), {}, (), (), 60.0, 0.0)
 STREAM, DATAGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -186,25 +185,38 @@ def test_a_look_that_does_not_show_the_canary_says_so():
     assert [failure for failure, _ in collector.canaries] == [Reason.NO_DATA]
 
 
-def test_without_privilege_the_socket_is_seen_and_the_process_is_unknown(needs, sockets):
-    needs("setpriv", root=True)
-    port = sockets["v4"].getsockname()[1]
-    row = child(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"], port)
+SERVE = "import socket, sys; s = socket.create_server(('0.0.0.0', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()"
+
+
+@contextlib.contextmanager
+def server(*, cgroup: pathlib.Path | None = None):
+    """Listen in a process of its own; yield the port."""
+    enter = f"echo $$ > {cgroup}/cgroup.procs && " if cgroup else ""
+    process = subprocess.Popen(
+        ["sh", "-c", enter + 'exec "$0" -c "$1"', sys.executable, SERVE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.communicate(timeout=10)
+
+
+def test_without_privilege_the_socket_is_seen_and_the_process_is_unknown(needs):
+    needs(root=True)
+    with server() as port:
+        row = look_as_nobody(port)
     assert row["values"]["uid"] == 0
     assert row["values"]["attribution"] in ("unit", "uid")
     assert row["missing"]["pid"] == row["missing"]["process"] == row["missing"]["executable"] == "permission"
 
 
 def test_the_unit_is_told_by_the_cgroup_alone(needs):
-    needs("setpriv", root=True)
-    top = next(
-        (
-            path
-            for path in map(pathlib.Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"))
-            if (path / "cgroup.controllers").exists()
-        ),
-        None,
-    )
+    needs(root=True)
+    tops = map(pathlib.Path, ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"))
+    top = next((path for path in tops if (path / "cgroup.controllers").exists()), None)
     if top is None:
         pytest.skip("needs cgroup v2")
     group = top / "secmon-lab.service"
@@ -212,42 +224,41 @@ def test_the_unit_is_told_by_the_cgroup_alone(needs):
         group.mkdir()
     except OSError:
         pytest.skip("needs a writable cgroup v2")
-    program = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); sys.stdin.read()"
-    server = subprocess.Popen(
-        ["sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$0" -c "$1"', sys.executable, program],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
     try:
-        port = int(server.stdout.readline())
-        row = child(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"], port)
-        assert row["values"]["systemd_unit"] == "secmon-lab.service"
-        assert row["values"]["attribution"] == "unit"
+        with server(cgroup=group) as port:
+            row = look_as_nobody(port)
     finally:
-        server.communicate(timeout=10)
         group.rmdir()
+    assert row["values"]["systemd_unit"] == "secmon-lab.service"
+    assert row["values"]["attribution"] == "unit"
 
 
-LOOK = """
-import json, sys
-from tests.lab.test_ports_local import look
-facts = look().seen["local"].facts
-print(json.dumps([{"values": f.values, "missing": f.missing} for f in facts if f.values["port"] == int(sys.argv[1])]))
-"""
-
-
-def child(prefix: list[str], port: int) -> dict:
-    """Run a look under a prefix; return the fact of a port. The source may be readable by root only."""
-    done = subprocess.run(
-        [*prefix, sys.executable, "-B", "-c", LOOK, str(port)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if "Permission denied" in done.stderr or "ModuleNotFoundError" in done.stderr:
-        pytest.skip("needs a checkout that everybody may read")
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)
+def look_as_nobody(port: int) -> dict:
+    """Acquire as root, observe as nobody without capabilities, as a child does; return the fact of a port."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            handles = local.acquire(TASK)
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            facts = look(handles).seen["local"].facts
+            rows = [
+                {"values": fact.values, "missing": fact.missing}
+                for fact in facts
+                if fact.values["port"] == port
+            ]
+            os.write(writing, json.dumps(rows).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        text = pipe.read()
+    assert os.waitpid(child, 0)[1] == 0
+    (row,) = json.loads(text)
     return row
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401  # for names outside ASCII; nothing can be imported in observe
 import resource
 import socket
 import time

@@ -200,7 +200,7 @@ def _host() -> listeners.Host:
 def _local_range() -> tuple[int, int]:
     """Return first and last port of ip_local_port_range; the kernel's default where it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
-        with open(_LOCAL_RANGE, encoding="ascii") as file:  # noqa: PTH123  # proc
+        with open(_LOCAL_RANGE, "rb") as file:  # noqa: PTH123  # proc
             first, last = file.read(64).split()
         return int(first), int(last)
     return _DEFAULT_RANGE

@@ -66,12 +66,12 @@ def describe(pid: int) -> tuple[dict[str, Any], dict[str, Reason]]:
     """
     values: dict[str, Any] = {}
     missing: dict[str, Reason] = {}
-    for name, method in (("process", "name"), ("executable", "exe")):
+    for name, read in (("process", _name), ("executable", _executable)):
         try:
-            values[name] = cut(getattr(psutil.Process(pid), method)()) or None
-        except psutil.AccessDenied:
+            values[name] = cut(read(pid))
+        except (psutil.AccessDenied, PermissionError):
             missing[name] = Reason.PERMISSION
-        except psutil.Error:  # it has just ended
+        except (psutil.Error, OSError):  # it has just ended
             missing[name] = Reason.NO_DATA
     return values, missing
 
@@ -81,6 +81,16 @@ def user_name(uid: int) -> str | None:
     with contextlib.suppress(KeyError):
         return cut(pwd.getpwuid(uid).pw_name)
     return None
+
+
+def _name(pid: int) -> str:
+    return psutil.Process(pid).name()
+
+
+def _executable(pid: int) -> str:
+    """Return the path that the kernel tells; psutil may take argv, which a process chooses itself."""
+    # A program that was replaced by an update keeps its name in the facts: stale files are another check's.
+    return os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")  # noqa: PTH115  # text, not a path
 
 
 def _links(pid: int) -> set[str]:
