@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Use = Literal["rules", "waivers", "overrides"]
 
-TOTAL_LIMIT: Final = 64_000_000
+TOTAL_LIMIT: Final = 20_000_000
 """Bytes of all files together."""
 BUILTIN: Final = "builtin"
 _UNDIGESTED: Final = ("MANIFEST", "MANIFEST.sig")

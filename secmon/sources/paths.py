@@ -45,11 +45,6 @@ def builtin_rules() -> str:
     return str(checkout if (checkout / "profiles").is_dir() else _PACKAGE / "_data" / "rules")
 
 
-def example_configuration() -> str:
-    """Return the path of the commented example that `secmon config init` writes."""
-    return str(_PACKAGE / "data" / "secmon.example.yml")
-
-
 def state_folder(configured: str, environment: Mapping[str, str], *, root: bool) -> str:
     """Return the folder of the store.
 

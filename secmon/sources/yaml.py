@@ -25,7 +25,7 @@ SIZE_LIMIT: Final = 5_000_000
 """Bytes of a file."""
 DEPTH_LIMIT: Final = 32
 """Collections inside each other."""
-NODE_LIMIT: Final = 500_000
+NODE_LIMIT: Final = 300_000
 """Values of a file; 500 rules with their tests are 17,500."""
 FAULT_LIMIT: Final = 100
 """Faults told of one file."""
@@ -37,14 +37,19 @@ _WORDS: Final[dict[str, bool | None]] = {
 }
 # 18 digits fit in 64 bits; longer ones are serial numbers, and those are text.
 _INTEGER: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\Z")
+_WHOLE: Final = r"(?:0|[1-9][0-9]{0,31})"
+_POWER: Final = r"[eE][-+]?[0-9]{1,3}"
 _FLOAT: Final = re.compile(
-    r"[-+]?(?:\.[0-9]{1,32}|(?:0|[1-9][0-9]{0,31})(?:\.[0-9]{0,32})?)(?:[eE][-+]?[0-9]{1,3})?\Z"
+    rf"[-+]?(?:(?:\.[0-9]{{1,32}}|{_WHOLE}\.[0-9]{{0,32}})(?:{_POWER})?|{_WHOLE}{_POWER})\Z"
 )
 _NUMBER_STARTS: Final = frozenset("+-.0123456789")
-# YAML 1.2 section 5.1, less the line ends of YAML 1.1, which editors do not count as lines.
+# YAML 1.2 section 5.1, less what ends a line for a parser and not in an editor: a carriage return alone, and
+# the line ends of YAML 1.1.
 _FORBIDDEN: Final = re.compile(
     "[^\\t\\n\\r\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+    "|\\r(?!\\n)"
 )
+_JOINED_COMMENT: Final = re.compile(r"[|>][-+0-9]*#")  # the two parsers differ about it
 _DIRECTIVE: Final = re.compile(r"^%", re.MULTILINE)
 
 
@@ -94,7 +99,7 @@ def read(data: bytes, file: str, *, pure: bool = False) -> Document:
     """
     builder = _Builder(file)
     try:
-        text = _decode(data, file)
+        text = builder.text = _decode(data, file)
         _refuse_characters(text, file)
         for event in _events(text, file, pure=pure or not has_libyaml()):
             builder.take(event)
@@ -176,6 +181,8 @@ def _fault_of(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
     if opened and error.context and "quoted scalar" in error.context:
         place = Place(file, opened.line + 1, opened.column + 1)
         return Fault(place, "", "a quote is opened here and not closed", f"close it: {error.problem}")
+    if opened and text[opened.index : opened.index + 1] in {"*", "&"}:
+        mark = opened  # where the text begins, not where it stops to be a name
     place = Place(file, mark.line + 1, mark.column + 1)
     return Fault(place, "", f"not YAML: {error.problem}", _advise(error, text, mark.line))
 
@@ -212,6 +219,7 @@ class _Builder:
     """Builds the tree with a stack of its own: no depth of input can exhaust Python's."""
 
     file: str
+    text: str = ""
     value: Any = None
     faults: list[Fault] = field(default_factory=list)
     stack: list[_Frame] = field(default_factory=list)
@@ -262,10 +270,12 @@ class _Builder:
             if not text.isascii() and not _is_unicode(text):
                 self._tell(event, "half of a surrogate pair is no character", "write the character itself")
                 return ""
+            if event.style in {"|", ">"} and _JOINED_COMMENT.match(self.text, event.start_mark.index):
+                self._tell(event, "a comment follows without a blank", "put a blank before #")
             return text
         return resolve(text)
 
-    def _open(self, event: Any, make: type[Map] | type[Seq]) -> None:
+    def _open(self, event: Any, make: type[Map | Seq]) -> None:
         if len(self.stack) >= DEPTH_LIMIT:
             message = f"more than {DEPTH_LIMIT} levels inside each other"
             raise _Broken(Fault(self._place(event), "", message, "is a bracket or a quote missing?"))
@@ -327,9 +337,9 @@ class _Builder:
 
     def _path(self) -> str:
         path = ""
-        for frame in self.stack:
-            if isinstance(frame.node, Seq):
-                path += f"[{len(frame.node)}]"
+        for depth, frame in enumerate(self.stack, 1):
+            if isinstance(frame.node, Seq):  # an open item is in its list already
+                path += f"[{len(frame.node) - (depth < len(self.stack))}]"
             elif frame.key is not None:
                 path += f".{frame.key}"
         return path.removeprefix(".")
