@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from secmon.core.model import Json
 
-PARSE_ERRORS: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType)
+PARSE_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 """What cryptography raises on bad or foreign certificates, also late, when a field is read."""
 
 WEAK_HASHES: Final = frozenset({"md5", "sha1"})

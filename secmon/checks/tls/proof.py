@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
+from secmon.checks.tls.certificate import PARSE_ERRORS
 from secmon.checks.tls.wire import WireError
 from secmon.core.model import Reason
 
@@ -45,7 +46,7 @@ def verify_possession(leaf: bytes, scheme: int, signature: bytes, transcript_has
     """
     try:
         key = x509.load_der_x509_certificate(leaf).public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except PARSE_ERRORS as error:
         raise WireError(Reason.BAD_DATA, "the server's certificate cannot be parsed") from error
     signed = _CONTEXT + transcript_hash
     try:
@@ -61,7 +62,7 @@ def verify_possession(leaf: bytes, scheme: int, signature: bytes, transcript_has
             key.verify(signature, signed)
         else:
             raise WireError(Reason.BAD_DATA, f"the server signed with scheme {scheme:#06x}, not its key's")
-    except (InvalidSignature, ValueError) as error:
+    except (InvalidSignature, *PARSE_ERRORS) as error:
         raise WireError(
             Reason.BAD_DATA, "the server did not prove that the certificate is its own"
         ) from error
