@@ -8,20 +8,18 @@ from typing import Final
 
 from secmon.core.model import Reason
 
-_STA_UNSYNC: Final = 0x0040
-_TIME_ERROR: Final = 5
+_NO_SOURCE_MICROSECONDS: Final = 16_000_000
+"""The kernel's bound on the error of a clock that nothing disciplines (NTP_PHASE_LIMIT)."""
 
 
 class _Timex(ctypes.Structure):
-    """struct timex of adjtimex(2), as far as `status`; the kernel writes 208 bytes on 64-bit systems."""
+    """struct timex of adjtimex(2), as far as `maxerror`; the kernel writes 208 bytes on 64-bit systems."""
 
     _fields_ = (
         ("modes", ctypes.c_uint),
         ("offset", ctypes.c_long),
         ("freq", ctypes.c_long),
         ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
         ("rest", ctypes.c_char * 512),
     )
 
@@ -32,10 +30,11 @@ def load_libc() -> ctypes.CDLL:
 
 
 def time_synchronised(libc: ctypes.CDLL) -> bool | Reason:
-    """Say whether a time source disciplines the clock; without one the kernel soon takes the flag back.
+    """Say whether a time source disciplines the clock.
 
-    Reading needs no privilege. Every daemon (timesyncd, chrony, ntpd) clears the flag through this call, so
-    nothing needs to be known of any of them; a container has the clock of its host, so this holds there too.
+    Every daemon (timesyncd, chrony, ntpd) tells the kernel its bound on the error, which then grows until the
+    next time; reading it needs no privilege. STA_UNSYNC says less: chrony leaves it set where it keeps the
+    kernel off the hardware clock. A container has the clock of its host, so this holds there too.
 
     Args:
         libc: as `load_libc` gives it.
@@ -44,8 +43,7 @@ def time_synchronised(libc: ctypes.CDLL) -> bool | Reason:
         The answer, or why the kernel gave none (a system call filter).
     """
     timex = _Timex()
-    state = libc.adjtimex(ctypes.byref(timex))
-    if state < 0:
+    if libc.adjtimex(ctypes.byref(timex)) < 0:
         denied = ctypes.get_errno() in (errno.EPERM, errno.EACCES)
         return Reason.PERMISSION if denied else Reason.UNSUPPORTED
-    return bool(state != _TIME_ERROR and not timex.status & _STA_UNSYNC)
+    return bool(timex.maxerror < _NO_SOURCE_MICROSECONDS)
