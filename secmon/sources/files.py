@@ -282,6 +282,8 @@ def _walk_from(folders: list[int], names: list[str], flags: int) -> int:
     links = 0
     while names:
         name = names.pop()
+        if name == ".":
+            continue
         if name == "..":
             if len(folders) > 1:
                 os.close(folders.pop())
@@ -314,5 +316,6 @@ def _follow(folders: list[int], name: str) -> list[str]:
 
 
 def _components(path: str) -> list[str]:
-    """Return the names of a path, the next one to take last."""
-    return [name for name in reversed(path.split("/")) if name not in ("", ".")]
+    """Return the names of a path, the next to take last; a slash at the end wants a folder, as `.` does."""
+    names = [name for name in path.split("/") if name]
+    return ["."] * path.endswith("/") + names[::-1]

@@ -3,9 +3,12 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
@@ -79,6 +82,56 @@ def test_forty_links_are_followed_and_a_loop_ends(root: Root):
         assert "too many symbolic links" in told.value.detail
     with pytest.raises(Unavailable):
         root.stat_exists("loop")
+
+
+def answer(root: Root, relative: str) -> object:
+    """What opening says: which file, or which folder's names, or why not."""
+    try:
+        fd = root.open(relative)
+    except Unavailable as why:
+        if "is a folder" in why.detail:
+            return root.list(relative)
+        return why
+    try:
+        return os.fstat(fd).st_ino
+    finally:
+        os.close(fd)
+
+
+NAMES = st.sampled_from(["a", "b", "c", "d", ".", "..", "", "nowhere"])
+PATHS = st.builds(
+    lambda lead, names: lead + "/".join(names),
+    st.sampled_from(["", "/"]),
+    st.lists(NAMES, min_size=1, max_size=6),
+)
+
+
+@given(links=st.lists(st.tuples(PATHS, PATHS), max_size=8), paths=st.lists(PATHS, min_size=1, max_size=8))
+@settings(max_examples=150, deadline=None)
+def test_the_walk_ends_where_the_kernel_does(links: list[tuple[str, str]], paths: list[str]):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Root(folder) as kernel,
+        Root(folder, in_kernel=False) as walk,
+    ):
+        os.makedirs(f"{folder}/a/b/c")
+        for name in ("d", "a/c", "a/b/d"):
+            open(f"{folder}/{name}", "w").close()
+        for place, target in links:
+            parent = os.path.normpath("/" + os.path.dirname(place))
+            with contextlib.suppress(OSError):  # the place is taken, or leads through a link
+                if os.path.realpath(folder + parent) == os.path.normpath(folder + parent):
+                    os.symlink(target, f"{folder}{parent}/{os.path.basename(place)}")
+        for path in paths:
+            assert answer(walk, path) == answer(kernel, path), path
+            assert exists(walk, path) == exists(kernel, path), path
+
+
+def exists(root: Root, relative: str) -> object:
+    try:
+        return root.stat_exists(relative)
+    except Unavailable as why:
+        return why
 
 
 def test_only_regular_files_are_opened(root: Root):
