@@ -29,7 +29,7 @@ CHECK: Final = CheckSpec(
             cpu_seconds=600,
         ),
     ),
-    interval_seconds=300,
+    interval_seconds=60,
     deadline_seconds=600,
     settings=(
         SettingSpec(
@@ -55,7 +55,7 @@ CHECK: Final = CheckSpec(
             "how often the running agent reports what it captures",
             "chu kỳ báo cáo của tác tử khi bắt gói liên tục",
             minimum=5,
-            maximum=3600,
+            maximum=150,
         ),
     ),
     metrics=(

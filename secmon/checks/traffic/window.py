@@ -234,7 +234,7 @@ class Sensor:
             sentences.append(f"{count} frames have the link type {link} ({name}), which is not supported")
         if self._cut:
             sentences.append(
-                f"{self._cut} frames were cut within their headers: capture at least 128 bytes of each"
+                f"frames cut within their headers: {self._cut}; capture at least 128 bytes of each"
             )
         if Reason.ONE_SIDED in looked.values():
             sentences.append(

@@ -78,15 +78,16 @@ class _Binding:
             self.changes.append(stamp)
             self.latest = claim.mac
             contended = True
-        if not asked and (contended or 0 <= stamp - self.last <= CONTENTION_SECONDS):
+        contested = self.count and 0 <= stamp - self.last <= CONTENTION_SECONDS
+        if not asked and (contended or contested):
             self.unasked.append(stamp)
             self.unasked_count += 1
             self.suspect = claim.mac
             contended = True
         if not contended:
             return False
+        self.first = self.first if self.count else stamp
         self.count += 1
-        self.first = self.first or stamp
         self.last = stamp
         return any(
             len(stamps) == ALARM and 0 <= stamp - stamps[0] <= CONTENTION_SECONDS

@@ -143,22 +143,21 @@ class PortScan:
 
     def _attempt(self, attempt: Attempt) -> None:
         fate, pair = attempt.fate, (attempt.client, attempt.server)
-        record = self._scans.get(pair) or self._walks.get(pair)
-        if fate in _FAILURES:
+        service = (attempt.server, attempt.port)
+        first_contact = service not in self._services
+        if fate in _FAILURES and first_contact:
             self._fail(attempt, pair)
-        elif fate is Fate.COMPLETED:
-            first_contact = self._services.get((attempt.server, attempt.port)) is None
-            self._services.put((attempt.server, attempt.port), attempt.ended)
+        record = self._scans.get(pair) or self._walks.get(pair)
+        if record:
+            record.fates[fate] += 1
+        if fate is Fate.COMPLETED:
+            self._services.put(service, attempt.ended)
             if record and first_contact:
                 record.succeed(attempt.port)
         if fate in _ANSWERS:
             self._alive.put(attempt.server, attempt.ended)
-        if record:
-            record.fates[fate] += 1
 
     def _fail(self, attempt: Attempt, pair: _Pair) -> None:
-        if self._services.get((attempt.server, attempt.port)) is not None:
-            return
         scan = self._scans.get(pair)
         if scan:
             scan.fail(attempt.port, attempt.ended)

@@ -58,15 +58,17 @@ def observe(handles: Handles, emit: Emit) -> None:
         emit: where to tell what they hold.
     """
     canary: Unavailable | None = None
+    read = False
     for target, source in handles.files:
         emit.begin(target)
         if isinstance(source, Unavailable):
             tell_blind(emit, target, source)
         else:
             canary = _read(handles.task, target, source, emit) or canary
+            read = True
     if canary:
         emit.canary(canary.reason, canary.detail)
-    else:
+    elif read:  # else nothing has proved that it can see: the canary stays unsaid
         emit.canary(None)
 
 
