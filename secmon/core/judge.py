@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from secmon.core.evaluate import COMPLETE, Look, compile_rule, fold, look_needed, make_subject, next_change
 from secmon.core.judgement import Judgement, ReasonCount, count_outcomes
-from secmon.core.model import VIETNAM_UTC_OFFSET_SECONDS, Outcome, Reason, Run, Severity, Verdict
+from secmon.core.model import (
+    VIETNAM_UTC_OFFSET_SECONDS,
+    Completeness,
+    Observation,
+    Outcome,
+    Reason,
+    Run,
+    Severity,
+    Verdict,
+)
 from secmon.core.waivers import cover
 
 if TYPE_CHECKING:
@@ -16,7 +25,7 @@ if TYPE_CHECKING:
     from secmon.core.contract import CheckSpec, KindSpec, Sample
     from secmon.core.evaluate import Judge, Subject
     from secmon.core.intake import Part
-    from secmon.core.model import Asset, Fact, Observation, Result, Target
+    from secmon.core.model import Asset, Fact, Result, Target
     from secmon.core.plan import ChildPlan
 
 _DAY = 86_400
@@ -128,7 +137,10 @@ def judge_check(
         judged, verdict = bench.judge(compiled)
         results.extend(judged)
         verdicts.append(verdict)
-    observations = tuple(observation for part in parts for observation in part.observations)
+    observations = (
+        *(observation for part in parts for observation in part.observations),
+        *_unbegun(check, plan, parts),
+    )
     return Judgement(
         check=check.name,
         runs=tuple(_run(check.name, asset, items, parts) for asset, items in seen.items()),
@@ -152,6 +164,30 @@ def _compile(check: CheckSpec, plan: ChildPlan, assets: dict[str, Asset], now: f
         if rule and kind:
             asset = assets[binding.asset]
             yield compile_rule(rule, kind, asset, binding.params, severity=binding.severity, now=now)
+
+
+def _unbegun(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> Iterator[Observation]:
+    """Yield what stands for each target that a probe never came to, because its child failed before."""
+    for part in parts:
+        probe = check.probe(part.probe)
+        if probe is None or part.status is None:
+            continue
+        begun = {(observation.asset, observation.target) for observation in part.observations}
+        for target in plan.targets:
+            if target.check != check.name or target.form not in probe.forms:
+                continue
+            if (target.asset, target.text) not in begun:
+                yield Observation(
+                    asset=target.asset,
+                    check=check.name,
+                    target=target.text,
+                    started=part.started,
+                    finished=part.finished,
+                    completeness=Completeness.FAILED,
+                    looked={},
+                    reason=part.status,
+                    detail=part.detail,
+                )
 
 
 def _samples(

@@ -186,6 +186,19 @@ def test_a_target_that_nobody_saw_is_unknown_with_the_childs_reason() -> None:
         assert not got.runs[0].attempted_all
 
 
+def test_a_child_that_failed_before_its_targets_leaves_an_observation_that_says_so() -> None:
+    dead = part(status=Reason.CRASHED, canary=Reason.CRASHED, canary_said=False, detail="ImportError: x")
+    (seen,) = judge([LIT], [dead]).observations
+    assert (seen.target, seen.completeness, seen.reason, seen.detail) == (
+        "local",
+        Completeness.FAILED,
+        Reason.CRASHED,
+        "ImportError: x",
+    )
+    half = part(observation(), status=Reason.TIMEOUT)
+    assert len(judge([LIT], [half]).observations) == 1
+
+
 def test_a_failed_canary_is_an_error_even_over_good_facts() -> None:
     seen = observation({"room": "a", "lit": True})
     got = judge([LIT], [part(seen, canary=Reason.NO_DATA)])
