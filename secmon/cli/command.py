@@ -88,6 +88,10 @@ class Bad(Exception):  # noqa: N818  # short for: the command line is bad
     """What was typed cannot be done; the text says what would be right."""
 
 
+class NotLooked(Exception):  # noqa: N818  # what happened, told to the person as it is
+    """The work could not be done though nothing was wrong with what was typed: nothing is decided."""
+
+
 HELP = Option(("-h", "--help"), Words("hiện trợ giúp này rồi thoát", "show this help and exit"))
 CONFIG = Option(
     ("-c", "--config"),
@@ -102,6 +106,13 @@ CONFIG = Option(
 RULES = Option(
     ("--rules",),
     Words("thư mục quy tắc, thay cho `rules.paths`", "folder of rules, in place of `rules.paths`"),
+    metavar="DIR",
+    many=True,
+    completes="folder",
+)
+WAIVERS = Option(
+    ("--waivers",),
+    Words("thư mục các rủi ro đã chấp nhận", "folder of accepted risks"),
     metavar="DIR",
     many=True,
     completes="folder",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from secmon.cli.command import NotLooked
 from secmon.cli.output import say
 from secmon.core.plan import Invocation
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from secmon.core.rule import Fault
 
@@ -47,3 +49,15 @@ def report_faults(faults: Iterable[Fault]) -> int:
     for fault in faults:
         say(str(fault))
     return 2
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn what keeps an audit from being made into one message without a traceback."""
+    from secmon.agent.audit import PlanFailed
+    from secmon.agent.channel import SpawnerGone
+
+    try:
+        yield
+    except (PlanFailed, SpawnerGone) as error:
+        raise NotLooked(f"nothing could be looked at: {error}") from error

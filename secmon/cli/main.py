@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 COMMANDS = {
     "scan": "secmon.cli.scan",
     "run": "secmon.cli.run",
+    "status": "secmon.cli.status",
+    "config init": "secmon.cli.config",
+    "config check": "secmon.cli.config",
     "completion": "secmon.cli.completion",
 }
 """Command -> the module that has `COMMANDS[name]` and `run(name, arguments)`; loaded when it is typed."""
@@ -44,7 +47,7 @@ def _version() -> int:
 
 
 def _guarded(arguments: Sequence[str]) -> int:
-    from secmon.cli.command import Bad
+    from secmon.cli.command import Bad, NotLooked
     from secmon.cli.output import drop_stdout, say
 
     try:
@@ -56,6 +59,9 @@ def _guarded(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         drop_stdout()
         return 0
+    except NotLooked as error:
+        say(str(error))
+        return 3
     return code
 
 

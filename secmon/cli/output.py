@@ -38,11 +38,12 @@ def drop_stdout() -> None:
     os.close(null)
 
 
-def refuse_unwritable(path: str) -> None:
+def refuse_unwritable(path: str, *, keep: bool = False) -> None:
     """Fail before the work rather than after it.
 
     Args:
         path: `-o`; "" for standard output.
+        keep: refuse to replace a file that exists.
 
     Raises:
         Bad: no such file can be made.
@@ -52,6 +53,8 @@ def refuse_unwritable(path: str) -> None:
     folder = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path):
         raise Bad(f"cannot write -o {path}: it is a folder; name a file in it")
+    if keep and os.path.lexists(path):
+        raise Bad(f"{path} exists already; it is not overwritten: name another file, or move it away")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Bad(
             f"cannot write -o {path}: {folder} does not exist or may not be written to; name another folder"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from secmon.checks import CHECKS
 from secmon.cli import convert
-from secmon.cli.command import CONFIG, LANG, RULES, Bad, Command, Example, Option, Words, parse
+from secmon.cli.command import CONFIG, LANG, RULES, WAIVERS, Bad, Command, Example, Option, Words, parse
 from secmon.cli.output import destination, refuse_unwritable, user_language
 
 if TYPE_CHECKING:
@@ -162,13 +162,7 @@ SCAN = Command(
             choices=SEVERITIES,
             default="high",
         ),
-        Option(
-            ("--waivers",),
-            Words("thư mục các rủi ro đã chấp nhận", "folder of accepted risks"),
-            metavar="DIR",
-            many=True,
-            completes="folder",
-        ),
+        WAIVERS,
         Option(("--quiet",), Words("không hiện tiến độ", "show no progress")),
     ),
     examples=(
@@ -222,14 +216,15 @@ def _refuse_nonsense(values: Namespace) -> None:
 
 def _audit(values: Namespace) -> int:
     from secmon import app
-    from secmon.cli.invocation import report_faults
+    from secmon.cli.invocation import report_faults, told_plainly
     from secmon.cli.progress import Progress
     from secmon.core.model import Severity
     from secmon.export.report.exit import exit_code
 
     progress = Progress(sys.stderr, quiet=values.quiet)
     try:
-        result = app.scan(_invocation(values), progress.update)
+        with told_plainly():
+            result = app.scan(_invocation(values), progress.update)
     finally:
         progress.close()
     if result.report is None:
