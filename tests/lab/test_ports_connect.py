@@ -115,13 +115,22 @@ def test_open_ports_equal_those_of_nmap(lab, needs):
     needs("nmap")
     seen = look(host(THERE), ports="1-10000,27017", rate=20_000)
     assert found(seen, THERE) == nmap(THERE, "1-10000,27017") == set(OPEN)
-    assert seen.seen[THERE].looked == {"port": None}
-    assert seen.seen[THERE].detail == "Of 10001 ports: 8 open, 9993 closed."
+    assert seen.seen[THERE].detail.endswith("Of 10001 ports: 8 open, 9993 closed.")
     assert seen.canaries == [(None, "")]
 
 
 def test_top_finds_what_it_lists(lab):
-    assert found(look(host(THERE)), THERE) == set(OPEN)
+    seen = look(host(THERE))
+    assert found(seen, THERE) == set(OPEN)
+    assert (seen.seen[THERE].completeness, seen.seen[THERE].looked) == (Completeness.OK, {"port": None})
+
+
+def test_one_port_is_told_but_is_no_look_at_the_host(lab):
+    alone = look(endpoint(THERE, 24)).seen[f"{THERE}:24"]
+    assert [fact.values["state"] for fact in alone.facts] == ["closed"]
+    assert (alone.completeness, alone.looked) == (Completeness.PARTIAL, {"port": Reason.NOT_CONFIGURED})
+    beside = look(host(THERE), endpoint(THERE, 24)).seen[f"{THERE}:24"]
+    assert (beside.completeness, beside.looked) == (Completeness.OK, {"port": None})
 
 
 def test_ipv6_is_looked_at(lab):
@@ -131,22 +140,16 @@ def test_ipv6_is_looked_at(lab):
 def test_a_dropping_firewall_leaves_ports_without_reply(lab):
     nft(lab, "tcp dport 1000-1999 drop")
     seen = look(host(THERE), ports="22,1000-1099", rate=20_000).seen[THERE]
-    assert seen.detail == "Of 101 ports: 1 open, 100 without reply."
-    assert seen.completeness is Completeness.OK
+    assert seen.detail.endswith("Of 101 ports: 1 open, 100 without reply.")
 
 
 def test_an_icmp_error_is_filtered(lab):
     nft(lab, "tcp dport 1000 reject with icmpx type admin-prohibited")
-    seen = look(host(THERE), endpoint(THERE, 1000), endpoint(THERE, 22), endpoint(THERE, 1), ports="22,1000")
-    assert seen.seen[THERE].detail == "Of 2 ports: 1 open, 1 filtered."
-    states = {text: [fact.values["state"] for fact in one.facts] for text, one in seen.seen.items()}
-    assert states == {
-        THERE: ["open"],
-        f"{THERE}:1000": ["filtered"],
-        f"{THERE}:22": ["open"],
-        f"{THERE}:1": ["closed"],
-    }
-    assert seen.seen[f"{THERE}:1000"].reason is Reason.UNREACHABLE
+    seen = look(endpoint(THERE, 1000), endpoint(THERE, 22), endpoint(THERE, 1)).seen
+    states = {text: [fact.values["state"] for fact in one.facts] for text, one in seen.items()}
+    assert states == {f"{THERE}:1000": ["filtered"], f"{THERE}:22": ["open"], f"{THERE}:1": ["closed"]}
+    alone = look(endpoint(THERE, 1000)).seen[f"{THERE}:1000"]
+    assert alone.reason is Reason.UNREACHABLE, "the error may come from a router"
 
 
 def test_a_silent_host_is_never_closed(lab):
@@ -186,7 +189,7 @@ def test_the_rate_is_a_budget_of_packets(lab):
         "add rule inet t c tcp flags & (syn|ack) == syn counter")  # fmt: skip
     started = time.monotonic()
     seen = look(host(THERE), ports="1-250", rate=100).seen[THERE]
-    assert seen.completeness is Completeness.OK
+    assert seen.reason is Reason.NOT_CONFIGURED
     # 250 SYNs and two more packets for each of three open ports: the last SYN goes 2.5 s after the first.
     assert time.monotonic() - started >= 250 / 100 - 0.1
 
@@ -218,7 +221,7 @@ def test_targets_that_cannot_be_looked_at_say_why():
     seen = look(network, host("no\x1bname"), host("127.0.0.1"), ports="1").seen
     assert seen["198.18.0.0/24"].reason is Reason.UNSUPPORTED
     assert seen["no\x1bname"].reason is Reason.DNS_FAILURE
-    assert seen["127.0.0.1"].completeness is Completeness.OK
+    assert seen["127.0.0.1"].reason is Reason.NOT_CONFIGURED
 
 
 def test_bad_ports_are_named():
@@ -247,5 +250,5 @@ def test_few_descriptors_slow_the_look_but_lose_nothing():
             seen = look(host("127.0.0.1"), ports=f"1-2000,{port}", rate=100_000).seen["127.0.0.1"]
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert seen.completeness is Completeness.OK
+    assert seen.reason is Reason.NOT_CONFIGURED
     assert port in {fact.values["port"] for fact in seen.facts}

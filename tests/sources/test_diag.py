@@ -7,7 +7,7 @@ import socket
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secmon.sources import diag, netlink
@@ -96,6 +96,7 @@ def test_a_socket_of_another_family_is_refused():
         diag.parse_socket(b"\x01" + bytes(71), "tcp")
 
 
+@settings(deadline=None)
 @given(st.sampled_from([2, 10]), st.binary(min_size=71, max_size=140))
 def test_arbitrary_socket_messages_raise_nothing_else(family, data):
     try:
@@ -105,6 +106,7 @@ def test_arbitrary_socket_messages_raise_nothing_else(family, data):
     assert 0 <= row.port < 65536
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(diag.TABLES))
 def test_arbitrary_lines_raise_nothing_else(line, table):
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secmon.core.contract import Unavailable
@@ -81,6 +81,7 @@ def test_what_is_no_address_is_refused_and_told_without_control_characters(text)
     assert refusal(text, named=True).isprintable()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_the_gate_raises_nothing_but_its_refusal(text):
     try:
@@ -144,6 +145,7 @@ def test_on_a_point_to_point_link_the_own_address_is_taken_not_the_peers():
     assert net.parse_interface_address(head + peer + local) == (5, "10.0.0.1", 32)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_arbitrary_address_messages_raise_nothing_else(data):
     try:

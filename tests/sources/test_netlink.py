@@ -6,7 +6,7 @@ import errno
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secmon.sources import netlink
@@ -83,6 +83,7 @@ def test_a_truncated_attribute_is_refused(data):
         netlink.parse_attributes(data)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_raise_nothing_else(data):
     for parse in (lambda: netlink.parse_dump(data, SEQUENCE), lambda: netlink.parse_attributes(data)):

@@ -127,6 +127,6 @@ PORT: Final = KindSpec(
         Form.ENDPOINT: (Vantage.OUTSIDE,),
         Form.NETWORK: (Vantage.OUTSIDE,),
     },
-    en="A port of a host as seen over the network; of a wide look only those that answer",
-    vi="Một cổng của máy nhìn từ mạng; khi quét rộng chỉ ghi cổng có trả lời",
+    en="A port of a host as seen over the network; of many only those that answer",
+    vi="Một cổng của máy nhìn từ mạng; khi xem nhiều cổng thì chỉ ghi cổng có trả lời",
 )

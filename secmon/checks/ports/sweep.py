@@ -1,6 +1,8 @@
 """Conclude what a connect scan of one target saw: facts, and whether the look was complete.
 
-A host that is down, and a port that was not measured, never become "closed".
+A host that is down, and a port that was not measured, never become "closed". A look at fewer ports than `top`
+is told, but is no complete look at the host: else naming one harmless port would satisfy every rule about the
+others.
 """
 
 from __future__ import annotations
@@ -35,7 +37,15 @@ _WORDS: Final = {
     State.NO_REPLY: "without reply",
 }
 _ANSWERS: Final = frozenset({State.OPEN, State.UNRELIABLE})
-_OF_THE_HOST: Final = _ANSWERS | {State.CLOSED}  # an ICMP error may come from a router, or from this host
+OF_THE_HOST: Final = _ANSWERS | {State.CLOSED}
+"""What only the host itself sends; an ICMP error may come from a router, or from this host."""
+
+_FEW: Final = 16
+"""Ports, each of which is told whatever its state; of more, the unremarkable ones are counted."""
+_NARROW: Final = (
+    "Only the ports named were looked at, which says nothing of the others; name the host alone and `top` to "
+    "judge it."
+)
 
 _TARPIT_PORTS: Final = 64
 _TARPIT_RATIO: Final = 0.9
@@ -50,12 +60,14 @@ class Seen:
         states: port -> what was met; a port that was not measured is absent.
         failure: why nothing (more) could be measured, None where nothing hindered.
         detail: one sentence on the failure.
+        alive: a port of another target on this address answered.
     """
 
     address: str
     states: Mapping[int, State]
     failure: Reason | None = None
     detail: str = ""
+    alive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,36 +89,40 @@ class Conclusion:
         """Return how the observation ends."""
         if self.reason is None:
             return Completeness.OK
-        return Completeness.PARTIAL if self.facts else Completeness.FAILED
+        seen = self.facts or self.reason is Reason.NOT_CONFIGURED
+        return Completeness.PARTIAL if seen else Completeness.FAILED
 
 
-def conclude(host: str, ports: Sequence[int], seen: Sequence[Seen], *, single: bool) -> Conclusion:
+def conclude(host: str, ports: Sequence[int], seen: Sequence[Seen], *, narrow: bool) -> Conclusion:
     """Conclude what was seen of a target.
 
     Args:
         host: the host as the target names it.
         ports: ports that were to be measured.
         seen: what each of its addresses showed, at least one.
-        single: the target names this one port, which is told whatever its state.
+        narrow: nothing looks at the rest of the host.
 
     Returns:
-        One fact for each port that answers, and why the look was not complete.
+        One fact for each port that answers, of a few ports one for each, and why the look was not complete.
     """
+    each = len(ports) <= _FEW
     judged = [(entry, *_hindrance(entry, ports)) for entry in seen]
     told = [entry for entry, reason, _ in judged if reason is not Reason.TARPIT]
-    facts = tuple(fact for port in sorted(ports) for fact in _port(host, port, told, single=single))
-    reason, detail = next(((reason, detail) for _, reason, detail in judged if reason), (None, ""))
-    counts = "" if single else _counts(ports, seen)
+    facts = tuple(fact for port in sorted(ports) for fact in _port(host, port, told, each=each))
+    rest = [(Reason.NOT_CONFIGURED, _NARROW)] if narrow else []
+    hindrances = [(reason, detail) for _, reason, detail in judged if reason] + rest
+    reason, detail = hindrances[0] if hindrances else (None, "")
+    counts = "" if each else _counts(ports, seen)
     return Conclusion(facts, reason, " ".join(filter(None, (detail, counts))))
 
 
-def _port(host: str, port: int, seen: Sequence[Seen], *, single: bool) -> list[Fact]:
+def _port(host: str, port: int, seen: Sequence[Seen], *, each: bool) -> list[Fact]:
     """Return the fact of a port, from the address where it is most exposed; none where it is unremarkable."""
     states = [(entry.states[port], entry.address) for entry in seen if port in entry.states]
     if not states:
         return []
     state, address = min(states, key=lambda pair: _EXPOSURE[pair[0]])
-    if not single and state not in _ANSWERS:
+    if not each and state not in _ANSWERS:
         return []
     values = {"host": host, "proto": "tcp", "port": port, "state": state.value, "address": address}
     return [Fact("port", values)]
@@ -129,7 +145,7 @@ def _hindrance(seen: Seen, ports: Sequence[int]) -> tuple[Reason | None, str]:
             f"{len(ports) - measured} of {len(ports)} ports of {seen.address} were not measured before the "
             "deadline; name fewer ports, raise the rate or the deadline."
         )
-    if not any(counts[state] for state in _OF_THE_HOST):
+    if not seen.alive and not any(counts[state] for state in OF_THE_HOST):
         if counts[State.FILTERED]:
             return (
                 Reason.UNREACHABLE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from secmon.checks.ports import CHECK
@@ -16,8 +18,17 @@ def states(**ports: State) -> dict[int, State]:
     return {int(name.removeprefix("p")): state for name, state in ports.items()}
 
 
-def look(*seen: Seen, ports=(22, 23, 80), single=False):
-    return conclude("fw.example", ports, seen, single=single)
+MANY = (22, 23, 80, *range(1001, 1020))
+"""More ports than are told one by one; those above 1000 are closed unless a test says more."""
+
+
+def look(*seen: Seen, ports=MANY, narrow=False):
+    """Conclude; what a test does not mention is closed, where the address was measured at all."""
+    filled = []
+    for entry in seen:
+        rest = {port: State.CLOSED for port in ports if port > 1000} if entry.states else {}
+        filled.append(dataclasses.replace(entry, states={**rest, **entry.states}))
+    return conclude("fw.example", ports, filled, narrow=narrow)
 
 
 def test_only_ports_that_answer_are_facts_and_the_rest_are_counts():
@@ -26,7 +37,7 @@ def test_only_ports_that_answer_are_facts_and_the_rest_are_counts():
         {"host": "fw.example", "proto": "tcp", "port": 22, "state": "open", "address": A}
     ]
     assert (told.reason, told.completeness) == (None, Completeness.OK)
-    assert told.detail == "Of 3 ports: 1 open, 1 closed, 1 without reply."
+    assert told.detail == "Of 22 ports: 1 open, 20 closed, 1 without reply."
 
 
 def test_a_port_that_resets_after_it_opened_is_told():
@@ -35,20 +46,39 @@ def test_a_port_that_resets_after_it_opened_is_told():
 
 
 def test_a_silent_host_is_no_host_without_open_ports():
-    told = look(Seen(A, states(p22=State.NO_REPLY, p23=State.NO_REPLY, p80=State.NO_REPLY)))
+    told = look(Seen(A, dict.fromkeys(MANY, State.NO_REPLY)))
     assert (told.facts, told.reason, told.completeness) == ((), Reason.TIMEOUT, Completeness.FAILED)
     assert "down or filters everything" in told.detail
 
 
 def test_icmp_errors_alone_do_not_prove_that_the_host_lives():
-    told = look(Seen(A, states(p22=State.NO_REPLY, p23=State.FILTERED, p80=State.NO_REPLY)))
+    told = look(Seen(A, {**dict.fromkeys(MANY, State.NO_REPLY), 23: State.FILTERED}))
     assert told.reason is Reason.UNREACHABLE
+
+
+def test_a_silent_port_of_a_host_that_answers_elsewhere_is_seen():
+    told = look(Seen(A, {22: State.NO_REPLY}, alive=True), ports=(22,))
+    assert (told.reason, told.facts[0].values["state"]) == (None, "no_reply")
+
+
+def test_a_look_at_few_ports_says_nothing_of_the_others():
+    told = look(Seen(A, {22: State.CLOSED}), ports=(22,), narrow=True)
+    assert (told.reason, told.completeness) == (Reason.NOT_CONFIGURED, Completeness.PARTIAL)
+    assert "says nothing of the others" in told.detail
+    told = look(Seen(A, dict.fromkeys(MANY, State.CLOSED)), narrow=True)
+    assert (told.facts, told.reason, told.completeness) == ((), Reason.NOT_CONFIGURED, Completeness.PARTIAL)
+    assert told.detail.endswith("Of 22 ports: 22 closed.")
+
+
+def test_a_worse_reason_comes_before_that():
+    told = look(Seen(A, {22: State.NO_REPLY}), ports=(22,), narrow=True)
+    assert told.reason is Reason.TIMEOUT
 
 
 def test_what_the_deadline_cut_off_is_not_measured():
     told = look(Seen(A, states(p22=State.OPEN, p23=State.CLOSED)))
     assert (told.reason, told.completeness) == (Reason.TIMEOUT, Completeness.PARTIAL)
-    assert told.detail.startswith(f"1 of 3 ports of {A} were not measured")
+    assert told.detail.startswith(f"1 of 22 ports of {A} were not measured")
 
 
 def test_a_refusal_of_the_gate_is_told():
@@ -68,7 +98,7 @@ def test_of_two_addresses_the_more_exposed_state_counts():
         Seen(B, states(p22=State.OPEN, p23=State.CLOSED, p80=State.OPEN)),
     )
     assert [(fact.values["port"], fact.values["address"]) for fact in told.facts] == [(22, B), (80, A)]
-    assert told.detail == "Of 3 ports: 2 open, 1 closed."
+    assert told.detail == "Of 22 ports: 2 open, 20 closed."
 
 
 def test_an_address_that_cannot_be_reached_makes_the_look_partial():
@@ -104,7 +134,7 @@ def test_a_busy_host_is_no_tarpit():
     ],
 )
 def test_the_one_port_of_an_endpoint_is_told_whatever_its_state(state, reason):
-    told = look(Seen(A, {22: state}), ports=(22,), single=True)
+    told = look(Seen(A, {22: state}), ports=(22,))
     (fact,) = told.facts
     assert (fact.values["state"], told.reason) == (state.value, reason)
     assert told.completeness is (Completeness.PARTIAL if reason else Completeness.OK)
@@ -113,5 +143,5 @@ def test_the_one_port_of_an_endpoint_is_told_whatever_its_state(state, reason):
 
 
 def test_an_endpoint_that_was_not_measured_has_no_state():
-    told = look(Seen(A, {}), ports=(22,), single=True)
+    told = look(Seen(A, {}), ports=(22,))
     assert (told.facts, told.reason) == ((), Reason.TIMEOUT)

@@ -29,6 +29,7 @@ _KIND: Final = "port"
 _RATE: Final = {Platform.NETWORK.value: 20}  # packets per second and host: small routers crash above
 _DEFAULT_RATE: Final = 100
 _TOTAL_RATE: Final = 1000
+_TOP: Final = frozenset(portlist.parse("top"))
 _ADDRESSES: Final = 16  # of one name
 _SPARE_DESCRIPTORS: Final = 64
 _IN_FLIGHT: Final = 4096
@@ -66,6 +67,7 @@ class _Look:
         addresses: of the host.
         lanes: one for each address.
         left: lanes that are not done.
+        narrow: the run looks at no host of the asset widely.
     """
 
     target: Target
@@ -74,6 +76,7 @@ class _Look:
     addresses: tuple[str, ...]
     lanes: list[Lane] = field(default_factory=list)
     left: int = 0
+    narrow: bool = True
 
 
 def acquire(task: Task) -> Handles:
@@ -102,6 +105,9 @@ def observe(handles: Handles, emit: Emit) -> None:
         emit.begin(target)
     _tell_canary(handles, emit)
     looks = [look for target in handles.task.targets if (look := _planned(target, handles, emit))]
+    swept = {look.target.asset for look in looks if _TOP.issubset(look.ports)}
+    for look in looks:
+        look.narrow = look.target.asset not in swept
     lanes = _lanes(looks, handles)
     rate = int(handles.task.settings["rate"])
     engine = Engine(
@@ -204,7 +210,7 @@ def _lane_done(looks: Sequence[_Look], emit: Emit, lane: Lane) -> None:
 def _tell(look: _Look, emit: Emit) -> None:
     wanted = frozenset(look.ports)
     seen = [lane.seen(wanted) for lane in look.lanes]
-    conclusion = conclude(look.host, look.ports, seen, single=look.target.form is Form.ENDPOINT)
+    conclusion = conclude(look.host, look.ports, seen, narrow=look.narrow)
     emit.facts(look.target, conclusion.facts)
     emit.end(
         look.target, {_KIND: conclusion.reason}, conclusion.completeness, conclusion.reason, conclusion.detail

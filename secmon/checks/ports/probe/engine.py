@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from secmon.checks.ports.sweep import Seen, State
+from secmon.checks.ports.sweep import OF_THE_HOST, Seen, State
 from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
 
@@ -81,7 +81,8 @@ class Lane:
     def seen(self, ports: frozenset[int]) -> Seen:
         """Return what was met on some of its ports."""
         states = {port: state for port, state in self.states.items() if port in ports}
-        return Seen(self.address, states, self.failure, self.detail)
+        alive = not OF_THE_HOST.isdisjoint(self.states.values())
+        return Seen(self.address, states, self.failure, self.detail, alive)
 
     def give_up(self, reason: Reason, detail: str) -> None:
         """Try no more ports; connects under way still count."""

@@ -43,8 +43,9 @@ def holders(inodes: set[int]) -> Holders:
     """
     wanted = {f"socket:[{inode}]": inode for inode in inodes if inode}
     pids: dict[int, list[int]] = {}
-    unreadable = False
-    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()) if wanted else ():  # noqa: PTH208  # names
+    running = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208  # names
+    unreadable = 1 not in running  # hidepid hides what it does not let be read
+    for pid in running if wanted else ():
         try:
             links = _links(pid)
         except PermissionError:
