@@ -262,7 +262,7 @@ class Emit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(unsafe_hash=True)  # not frozen: raising one sets its traceback
 class Unavailable(Exception):  # noqa: N818  # a fact about the world, not an error of the program
     """A probe cannot look at a target at all.
 
