@@ -105,6 +105,7 @@ def save(
         [
             (check, run.asset, run.finished, run.started, run.attempted_all, run.canary)
             for run in judged.runs.values()
+            if run.finished > 0  # else it never ran
         ],
     )
     _save_findings(database, check, changes, now)

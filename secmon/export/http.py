@@ -48,7 +48,7 @@ _LANDING: Final = (
 ).encode()
 
 
-class ListenError(Exception):
+class ListenError(OSError):
     """The page cannot be served at the configured address; the message says what to do."""
 
 

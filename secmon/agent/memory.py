@@ -1,0 +1,122 @@
+"""Remember what the core knows between judgements: verdicts, counts and open findings, no results."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from secmon.core.contract import Sample
+from secmon.core.judged import Judged, fail, keep
+from secmon.core.lifecycle import Changes, Finding, advance
+from secmon.core.snapshot import Inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from secmon.core.judgement import Judgement
+    from secmon.core.model import Reason
+    from secmon.core.plan import CorePlan
+    from secmon.core.snapshot import CheckStats
+
+
+class Memory:
+    """What the core knows.
+
+    Args:
+        counters: names of the checks' metrics that are added up over runs.
+
+    Attributes:
+        judged: check -> what is kept of its latest judgement.
+    """
+
+    def __init__(self, counters: Collection[str]) -> None:
+        self._names = frozenset(counters)
+        self._counters: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._findings: dict[str, dict[str, Finding]] = {}
+        self.judged: dict[str, Judged] = {}
+
+    def restore(self, judged: Mapping[str, Judged], findings: Iterable[Finding]) -> None:
+        """Begin with what was kept over a restart.
+
+        Args:
+            judged: check -> what was kept of its latest judgement.
+            findings: open ones.
+        """
+        self.judged = dict(judged)
+        for finding in findings:
+            self._findings.setdefault(finding.check, {})[finding.fingerprint] = finding
+
+    def take(self, judgement: Judgement, plan: CorePlan, now: float) -> tuple[Judged, Changes]:
+        """Take in a judgement; its results are counted and let go.
+
+        Args:
+            judgement: of one check.
+            plan: that it was judged by.
+            now: Unix seconds.
+
+        Returns:
+            What is kept of it, and what it did to the findings.
+        """
+        before = self.judged.get(judgement.check)
+        changes = advance(self._findings.get(judgement.check, {}).values(), judgement, now)
+        self._findings[judgement.check] = {item.fingerprint: _slim(item) for item in changes.remaining}
+        judged = keep(judgement, plan.digest if _fits(judgement, plan) else "", before)
+        if before is None or before.runs != judged.runs:  # else the same run was judged again
+            self._add_up(judged.samples)
+        gauges = tuple(sample for sample in judged.samples if sample.name not in self._names)
+        judged = replace(judged, samples=gauges)
+        self.judged[judgement.check] = judged
+        return judged, changes
+
+    def fail(self, check: str, plan: CorePlan, reason: Reason) -> tuple[Judged, Changes]:
+        """Take in that a check could not be judged: nothing of it is decided, its findings stay open.
+
+        Args:
+            check: name of the check.
+            plan: in force.
+            reason: why.
+
+        Returns:
+            What is kept, and the findings as they are.
+        """
+        judged = fail(check, plan.digest, reason, self.judged.get(check))
+        self.judged[check] = judged
+        return judged, Changes(open=tuple(self._findings.get(check, {}).values()))
+
+    def inputs(self, plan: CorePlan, stats: Mapping[str, CheckStats]) -> Inputs:
+        """Return what a snapshot is built from.
+
+        Args:
+            plan: in force.
+            stats: check -> what the supervisor counted.
+        """
+        findings = (finding for of_check in self._findings.values() for finding in of_check.values())
+        counters = tuple(Sample(name, labels, value) for (name, labels), value in self._counters.items())
+        return Inputs(plan, self.judged, findings, stats, counters)
+
+    def _add_up(self, samples: Iterable[Sample]) -> None:
+        for sample in samples:
+            if sample.name in self._names:
+                key = (sample.name, sample.labels)
+                self._counters[key] = self._counters.get(key, 0.0) + sample.value
+
+
+def _fits(judgement: Judgement, plan: CorePlan) -> bool:
+    """Say whether a judgement has the points of a plan; one that was under way at a reload may not."""
+    points = {asset.id: 0 for asset in plan.assets}
+    for verdict in judgement.verdicts:
+        points[verdict.asset] = points.get(verdict.asset, 0) + verdict.points
+    wanted = {asset.id: plan.possible.get(asset.id, {}).get(judgement.check, 0) for asset in plan.assets}
+    return points == wanted
+
+
+def _slim(finding: Finding) -> Finding:
+    """Share the strings that thousands of findings have in common."""
+    return replace(
+        finding,
+        asset=sys.intern(finding.asset),
+        check=sys.intern(finding.check),
+        rule=sys.intern(finding.rule),
+        target=sys.intern(finding.target),
+    )

@@ -1,0 +1,64 @@
+"""Read what the configuration child made, and say what is wrong where there is no plan in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from secmon.agent.audit import read_faults
+from secmon.core.codec import decode
+from secmon.core.plan import CorePlan
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class Refused(Exception):  # noqa: N818  # what is wrong with files, told to whoever keeps them
+    """There is no plan to work from.
+
+    Args:
+        faults: what is wrong, one line each.
+        config: secmon.yml is good.
+        rules: packs, waivers and overrides are good.
+        unread: they could not be read to the end, so that trying again may help.
+    """
+
+    def __init__(
+        self, faults: tuple[str, ...], *, config: bool = False, rules: bool = False, unread: bool = False
+    ) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+        self.config = config
+        self.rules = rules
+        self.unread = unread
+
+
+def read_plan(status: str, output: bytes, version: str, settings: Collection[str]) -> CorePlan:
+    """Read the outcome of a configuration child.
+
+    Args:
+        status: `ok`, `faults`, or a Reason.
+        output: the line of the CorePlan, or the lines of the faults.
+        version: of secmon; another version may judge the same rules otherwise, so it is part of the digest.
+        settings: names under which faults of secmon.yml, and not of packs, are reported.
+
+    Returns:
+        The plan.
+
+    Raises:
+        Refused: there is none.
+    """
+    if status == "faults":
+        faults = read_faults(output)
+        of_settings = [fault.place.file in settings for fault in faults]
+        lines = tuple(map(str, faults))
+        raise Refused(lines, config=not any(of_settings), rules=all(of_settings))
+    if status != "ok":
+        raise Refused((f"reading the configuration ended with: {status}",), unread=True)
+    plan = decode(CorePlan, json.loads(output))
+    if plan.listen.web_config:
+        advice = "remove it, and listen on 127.0.0.1 or set listen.insecure: true"
+        fault = f"listen.web_config: TLS and users are not available in this version; {advice}"
+        raise Refused((fault,), rules=True)
+    return replace(plan, digest=f"{plan.digest} {version}")

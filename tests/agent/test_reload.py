@@ -1,0 +1,65 @@
+"""A configuration child's outcome becomes a plan, or says which file to mend."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from secmon.agent.reload import Refused, read_plan
+from secmon.core.codec import encode
+from secmon.core.plan import Listen
+from tests.support.judgements import plan
+
+SETTINGS = ("/etc/secmon/secmon.yml", "built-in defaults")
+
+
+def line(of):
+    return json.dumps(encode(of)).encode() + b"\n"
+
+
+def fault(file):
+    row = {
+        "file": file,
+        "line": 3,
+        "column": 5,
+        "key": "listen.port",
+        "message": "is no port",
+        "advice": "1-65535",
+    }
+    return json.dumps(row).encode() + b"\n"
+
+
+def test_a_plan_comes_back_with_the_version_in_its_digest():
+    assert read_plan("ok", line(plan()), "0.1.0", SETTINGS) == replace(plan(), digest="d1 0.1.0")
+
+
+@pytest.mark.parametrize(
+    ("files", "config", "rules"),
+    [
+        (SETTINGS[:1], False, True),
+        (SETTINGS[1:], False, True),
+        (("/etc/secmon/rules/x.yml",), True, False),
+        (("/etc/secmon/rules/x.yml", SETTINGS[0]), False, False),
+    ],
+)
+def test_faults_name_their_place_and_are_told_apart(files, config, rules):
+    with pytest.raises(Refused) as refused:
+        read_plan("faults", b"".join(map(fault, files)), "0.1.0", SETTINGS)
+    assert (refused.value.config, refused.value.rules, refused.value.unread) == (config, rules, False)
+    assert refused.value.faults[0] == f"{files[0]}:3:5: listen.port: is no port; 1-65535"
+
+
+@pytest.mark.parametrize("status", ["timeout", "crashed", "resource_limit", "permission"])
+def test_a_reading_that_did_not_end_says_nothing_about_the_files(status):
+    with pytest.raises(Refused, match=status) as refused:
+        read_plan(status, b"half a li", "0.1.0", SETTINGS)
+    assert refused.value.unread
+    assert not refused.value.config
+
+
+def test_protection_that_does_not_exist_yet_is_refused_rather_than_ignored():
+    with pytest.raises(Refused, match="web_config") as refused:
+        read_plan("ok", line(plan(listen=Listen(web_config="/etc/secmon/web.yml"))), "0.1.0", SETTINGS)
+    assert not refused.value.config

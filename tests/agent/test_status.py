@@ -1,0 +1,163 @@
+"""Whoever asks is told how the agent is, in both languages, also when it is down."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+
+import pytest
+
+from secmon.agent.memory import Memory
+from secmon.agent.status import StatusUnavailable, make_status, read_status
+from secmon.agent.store import DATABASE, Store
+from secmon.core.judgement import WaivedUntil
+from secmon.core.model import Reason, Severity
+from secmon.core.snapshot import Agent, CheckStats, Reload, Usage, build
+from secmon.export.status import format_status
+from tests.support.judgements import CHECK, judgement, plan, result
+
+PLAN = plan()
+NOW = 1_795_446_000.0
+
+
+def status(
+    *, canary=None, root=False, reload_ok=True, errors=0, judged=True, quarantined=False, insecure=False
+):
+    memory = Memory([])
+    waived = result("ports.smb", 139)
+    told = judgement(
+        PLAN,
+        result("ports.telnet", 23, severity=Severity.CRITICAL),
+        result("ports.smb", 445),
+        waived,
+        finished=NOW - 200,
+        canary=canary,
+        waived=(WaivedUntil(waived.fingerprint, "w", NOW * 2),),
+    )
+    if judged:
+        memory.take(told, PLAN, NOW)
+    agent = Agent(
+        "0.1.0",
+        root=root,
+        reload=Reload(NOW - 3600, config=reload_ok),
+        usage=Usage(start_time=NOW - 7200),
+        state_write_errors=errors,
+    )
+    stats = CheckStats(
+        NOW - 200 if judged else None,
+        1.0,
+        NOW + 100,
+        missed=1,
+        quarantined=quarantined,
+        failures={Reason.TIMEOUT: 2},
+    )
+    snapshot = build(memory.inputs(PLAN, {CHECK: stats}), agent, NOW)
+    return make_status(snapshot, 42) | {"alive": True, "insecure_listen": insecure}
+
+
+def test_it_is_plain_json():
+    told = status()
+    assert json.loads(json.dumps(told)) == told
+    assert told["assets"][0]["findings"]["open"] == {
+        "critical": 1,
+        "high": 1,
+        "medium": 0,
+        "low": 0,
+        "info": 0,
+    }
+    assert told["assets"][0]["findings"]["waived"]["high"] == 1
+    assert told["checks"][0]["failures"] == {"timeout": 2}
+    assert told["checks"][0]["canary"] == "ok"
+
+
+def test_the_page_in_vietnamese():
+    assert format_status(status(), "vi", NOW) == (
+        "secmon 0.1.0 · tác tử agent-1 · đang chạy, pid 42, từ 23/11/2026 20:00\n"
+        "Nạp cấu hình lúc 23/11/2026 21:00: tốt\n"
+        "\n"
+        "TÀI SẢN  ĐIỂM  CHẤP NHẬN  ĐỘ PHỦ  HẠNG  PHÁT HIỆN ĐANG MỞ\n"
+        "vp-01    0,0   0,0        100,0   E     1 nghiêm trọng, 1 cao, 1 đã chấp nhận\n"
+        "\n"
+        "KIỂM TRA  LẦN CHẠY CUỐI  LẦN TỚI     TÌNH TRẠNG\n"
+        "ports     3 phút trước   sau 1 phút  tốt\n"
+    )
+
+
+def test_the_page_in_english():
+    assert format_status(status(), "en", NOW) == (
+        "secmon 0.1.0 · agent agent-1 · running, pid 42, since 2026-11-23 20:00\n"
+        "Configuration read at 2026-11-23 21:00: good\n"
+        "\n"
+        "ASSET  SCORE  ACCEPTED  COVERAGE  GRADE  OPEN FINDINGS\n"
+        "vp-01  0.0    0.0       100.0     E      1 critical, 1 high, 1 waived\n"
+        "\n"
+        "CHECK  LAST RUN   NEXT      STATE\n"
+        "ports  3 min ago  in 1 min  good\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"root": True}, "runs as root"),
+        ({"reload_ok": False}, "FAULTY, the one before is still in use"),
+        ({"errors": 3}, "could not be written 3 times"),
+        ({"canary": Reason.PERMISSION}, "blind: not enough rights"),
+        ({"judged": False}, "never"),
+        ({"quarantined": True}, "paused after being killed"),
+        ({"insecure": True}, "listen.insecure"),
+    ],
+)
+def test_what_is_wrong_is_said(changes, told):
+    assert told in format_status(status(**changes), "en", NOW)
+    assert told not in format_status(status(), "en", NOW)
+
+
+def test_an_agent_that_does_not_write_any_more_is_not_called_well():
+    assert "may hang" in format_status(status(), "en", NOW + 181)
+    assert "NOT running; what follows is of 2026-11-23 22:00" in format_status(
+        status() | {"alive": False}, "en", NOW
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "state", pytest.fail)
+    yield store
+    store.close()
+
+
+def test_it_is_read_beside_a_running_agent_and_after_it(store, tmp_path):
+    told = status()
+    del told["alive"]
+    store.save_status(told)
+    assert read_status(tmp_path / "state") == told | {"alive": True}
+    store.close()
+    assert read_status(tmp_path / "state") == told | {"alive": False}
+
+
+def test_without_an_agent_it_says_what_to_do(tmp_path, store):
+    with pytest.raises(StatusUnavailable, match=r"no agent has worked in .*secmon run"):
+        read_status(tmp_path / "elsewhere")
+    with pytest.raises(StatusUnavailable, match="has not finished starting"):
+        read_status(tmp_path / "state")
+
+
+def test_a_damaged_store_is_a_sentence(store, tmp_path):
+    store.close()
+    (tmp_path / "state" / DATABASE).write_bytes(b"garbage" * 1000)
+    with pytest.raises(StatusUnavailable, match="file is not a database"):
+        read_status(tmp_path / "state")
+
+
+def test_reading_makes_no_file_of_another_user(store, tmp_path):
+    store.save_status({"schema": "secmon.status/1"})
+    store.close()
+    if os.geteuid() == 0:
+        for path in ((tmp_path / "state"), *(tmp_path / "state").iterdir()):
+            os.chown(path, 65534, 65534)
+    read_status(tmp_path / "state")
+    owners = {path.stat().st_uid for path in (tmp_path / "state").iterdir()}
+    assert len(owners) == 1
+    sqlite3.connect(tmp_path / "state" / DATABASE).close()
