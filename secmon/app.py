@@ -6,6 +6,7 @@ import os
 import platform
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secmon import __version__
@@ -112,3 +113,52 @@ def _os_name() -> str:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
         return platform.system()
+
+
+def run_daemon(invocation: Invocation) -> int:
+    """Run the agent until it is told to end.
+
+    Args:
+        invocation: what the command line fixed.
+
+    Returns:
+        0 after an orderly end, 1 where it cannot go on, 2 where the configuration is bad at the start.
+    """
+    registry = load()
+    channel = spawner.start(registry, invocation)  # before anything else is imported or opened
+    from secmon.agent import daemon
+    from secmon.export.http import Front
+    from secmon.export.metrics import Renderer
+    from secmon.sources.paths import find_configuration
+
+    renderer = Renderer(registry)
+    setup = daemon.Setup(
+        registry=registry,
+        version=__version__,
+        settings=(find_configuration(invocation.config, invocation.environment),),
+        front=lambda selector: Front(selector, renderer.render),
+        environment=os.environ,
+    )
+    return daemon.run(channel, setup)
+
+
+def status(invocation: Invocation) -> Json:
+    """Read how the agent with this configuration is.
+
+    Args:
+        invocation: what the command line fixed.
+
+    Returns:
+        `secmon.status/1`.
+
+    Raises:
+        StatusUnavailable: its state cannot be found or read.
+        PlanFailed: the configuration could not be read to the end.
+        SpawnerGone: the process that reads it has ended.
+    """
+    audit = _audit(load(), invocation, _no_progress, checks=False)
+    from secmon.agent.status import StatusUnavailable, read_status
+
+    if audit.plan is None:
+        raise StatusUnavailable("; ".join(map(str, audit.faults)))
+    return read_status(Path(audit.plan.state_dir))
