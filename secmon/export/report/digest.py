@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,7 @@ class Undecided:
         titles: titles of the rules that stay undecided.
         targets: targets concerned.
         details: what the probes said about it, without repeats.
+        missing: the fields that the rules wanted and did not get.
     """
 
     check: str
@@ -69,6 +70,7 @@ class Undecided:
     titles: tuple[str, ...]
     targets: tuple[str, ...]
     details: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,27 +150,40 @@ def _failures(report: Json, asset: Json, failing: list[Json], lang: Lang) -> tup
     return tuple(sorted(failures, key=lambda item: (-item.severity.rank, -(item.gain or 0.0), item.rule)))
 
 
+@dataclass(slots=True)
+class _Group:
+    """An Undecided in the making; the mappings are ordered sets."""
+
+    titles: dict[str, None] = field(default_factory=dict)
+    targets: dict[str, None] = field(default_factory=dict)
+    details: dict[str, None] = field(default_factory=dict)
+    missing: dict[str, None] = field(default_factory=dict)
+
+
 def _undecided(report: Json, asset: Json, results: list[Json], lang: Lang) -> tuple[Undecided, ...]:
     """Group open results with the observations of the same check and reason, which say more about it."""
-    groups: dict[tuple[str, str], tuple[dict[str, None], dict[str, None], dict[str, None]]] = {}
-
-    def group(item: Json) -> tuple[dict[str, None], dict[str, None], dict[str, None]]:
-        return groups.setdefault((item["check"], item["reason"] or ""), ({}, {}, {}))
-
+    groups: dict[tuple[str, str], _Group] = {}
     for result in sorted(results, key=_identity):
         if result["outcome"] in {Outcome.UNKNOWN, Outcome.ERROR}:
-            titles, targets, _ = group(result)
-            titles[_text(report, result["rule"], "title", lang)] = None
-            targets[result["target"]] = None
+            group = groups.setdefault((result["check"], result["reason"] or ""), _Group())
+            group.titles[_text(report, result["rule"], "title", lang)] = None
+            group.targets[result["target"]] = None
+            group.missing |= dict.fromkeys(sorted(result["missing"]))
     for item in report["observations"]:
         if item["asset"] == asset["id"] and item["reason"]:
-            _, targets, details = group(item)
-            targets[item["target"]] = None
-            if item["detail"]:
-                details[item["detail"]] = None
+            group = groups.setdefault((item["check"], item["reason"]), _Group())
+            group.targets[item["target"]] = None
+            group.details |= dict.fromkeys([item["detail"]] if item["detail"] else [])
     return tuple(
-        Undecided(check, reason, tuple(titles), tuple(targets), tuple(details))
-        for (check, reason), (titles, targets, details) in sorted(groups.items())
+        Undecided(
+            check,
+            reason,
+            tuple(group.titles),
+            tuple(group.targets),
+            tuple(group.details),
+            tuple(group.missing),
+        )
+        for (check, reason), group in sorted(groups.items())
     )
 
 

@@ -43,7 +43,8 @@ UNDECIDED_WHY: Final = Words(
 )
 DO: Final = Words("Cần làm: ", "What to do: ")
 DETAIL: Final = Words("Chi tiết: ", "Detail: ")
-RULES_OPEN: Final = Words("Chưa rõ: ", "Open: ")
+MISSING: Final = Words("Không thấy: ", "Not seen: ")
+RULES_OPEN: Final = Words("Quy tắc chưa rõ ({0}): ", "Rules still open ({0}): ")
 PARTLY: Final = Words(
     "Chỉ xem được một phần; các quy tắc đã đủ dữ liệu.", "Partly seen; the rules had what they need."
 )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ENTRIES_SHOWN: Final = 20
 """Subjects shown of one rule, titles and details of one reason; the JSON report has all."""
+NAMES_SHOWN: Final = 4
+"""Names shown in a row."""
 BAR_WIDTH: Final = 20
 
 _STYLES: Final[dict[Severity, str]] = {
@@ -73,6 +75,12 @@ def render(report: Json, out: TextIO, reader: Reader) -> None:
         reader: who reads it.
     """
     _Page(Lines(out), reader).write(report)
+
+
+def _some(names: Sequence[str], separator: str = ", ") -> str:
+    """Write the first of many names."""
+    dots = (f"… (+{len(names) - NAMES_SHOWN})",) if len(names) > NAMES_SHOWN else ()
+    return separator.join((*map(escape, names[:NAMES_SHOWN]), *dots))
 
 
 class _Page:
@@ -212,18 +220,23 @@ class _Page:
     def _undecided_group(self, group: Undecided) -> None:
         words = REASONS[Reason(group.reason)] if group.reason else None
         why = f": {words.why.of(self._reader.lang)}" if words else ""
-        self._lines.item((f"{escape(group.check)}{why}", "bold"), (f"  {group.reason}", "dim"), indent=2)
+        self._lines.item(
+            (f"{escape(group.check)}{why}", "bold"),
+            (f"  {group.reason}  {_some(group.targets)}", "dim"),
+            indent=2,
+        )
         for detail in group.details[:ENTRIES_SHOWN]:
             self._lines.line((self._say(labels.DETAIL), "bold"), escape(detail), indent=4)
         self._more(len(group.details))
+        if group.missing:
+            self._lines.line((self._say(labels.MISSING), "bold"), _some(group.missing), indent=4)
         if words:
             self._lines.line((self._say(labels.DO), "bold"), words.repair.of(self._reader.lang), indent=4)
-        if not group.titles:
+        if group.titles:
+            head = self._say(labels.RULES_OPEN).format(len(group.titles))
+            self._lines.line((head + _some(group.titles, "; "), "dim"), indent=4)
+        else:
             self._lines.line((self._say(labels.PARTLY), "dim"), indent=4)
-            return
-        titles = "; ".join(escape(title) for title in group.titles[:ENTRIES_SHOWN])
-        self._lines.line((f"{self._say(labels.RULES_OPEN)}{titles}", "dim"), indent=4)
-        self._more(len(group.titles))
 
     def _waived(self, failures: tuple[Failure, ...]) -> None:
         if not failures:

@@ -50,6 +50,15 @@ def test_what_could_not_be_decided_is_told_with_what_the_probe_said():
     assert group.details == ("Capturing on eth0 needs CAP_NET_RAW; run as root.",)
 
 
+def test_fields_that_were_not_seen_are_named_once():
+    open_results = [
+        result("tls.expiring", "unknown", reason="no_data", target=target, missing={"not_after": "no_data"})
+        for target in ("a:1", "b:1")
+    ]
+    (asset,) = digest(report(open_results), "en")
+    assert [(group.missing, group.targets) for group in asset.undecided] == [(("not_after",), ("a:1", "b:1"))]
+
+
 def test_a_failed_look_shows_even_where_no_rule_waits_for_it():
     seen = observation("tls", outcome="failed", reason="refused", target="a:1", detail="a:1 refused.")
     (asset,) = digest(report([result("tls.expiring")], observations=[seen]), "en")

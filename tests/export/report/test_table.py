@@ -94,11 +94,11 @@ MEDIUM (1)
 COULD NOT BE DECIDED (1)
 Not seen does not mean safe: these earn no points.
 
-  • traffic: not enough rights to look  permission
+  • traffic: not enough rights to look  permission  if:eth0
     Detail: Capturing on eth0 needs CAP_NET_RAW; run as root.
     What to do: Run as root (`sudo`), or as secmon.service, which is granted
     exactly what is needed.
-    Open: A host is scanning ports
+    Rules still open (1): A host is scanning ports
 
 ACCEPTED RISKS (1)
   • A port that no list allows is open to the network  high
