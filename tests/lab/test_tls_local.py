@@ -8,13 +8,9 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from secmon.checks.tls.probe import local
-from secmon.checks.tls.probe.local import choose_listeners
 from secmon.core.contract import Task
 from secmon.core.model import Completeness, Form, Target
-from secmon.sources.diag import Socket
 from tests.support import Collector
 
 SCRIPT = """
@@ -129,24 +125,6 @@ def test_probes_see_the_same_after_they_have_given_up_all_privileges(needs):
     assert [fact.get("trusted") for fact in answer["endpoint"]["facts"]][:1] == [True]
     assert {fact["subject"] for fact in answer["files"]["facts"]} >= {"CN=leaf", "CN=Test Root"}
     assert answer["local files"]["looked"] == {"certificate": None}, answer["local files"]["detail"]
-
-
-def listener(address: str, port: int, proto: str = "tcp") -> Socket:
-    return Socket(proto, 6 if ":" in address else 4, address, port, 0, 0, 1, None, None)
-
-
-@pytest.mark.parametrize(
-    ("sockets", "chosen"),
-    [
-        ([], []),
-        ([listener("0.0.0.0", 443), listener("::", 443)], [("127.0.0.1", 443)]),
-        ([listener("::", 8443)], [("::1", 8443)]),
-        ([listener("192.0.2.1", 636), listener("0.0.0.0", 22)], [("192.0.2.1", 636)]),
-        ([listener("0.0.0.0", 443, "udp"), listener("fe80::1", 443)], []),
-    ],
-)
-def test_which_listeners_are_asked(sockets, chosen):
-    assert choose_listeners(sockets) == chosen
 
 
 def test_this_host_is_looked_at_completely():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from secmon.checks.tls import certificate
 from secmon.checks.tls.certificate import BadCertificateError, Certificate
 from secmon.checks.tls.trust import Anchors, judge_chain
+from secmon.core.hosts import join_port
 from secmon.core.model import Fact, Json, Reason
 from secmon.core.texts import cut
 
@@ -133,7 +134,7 @@ def build_facts(place: Place, sight: Sight, trust: Trust, now: datetime) -> Find
             detail = detail or trust.detail
     else:
         missing |= dict.fromkeys(_OF_CHAIN, unseen or Reason.NO_DATA)
-    where = f"{place.host}:{place.port}"
+    where = join_port(place.host, place.port)
     facts = tuple(certificate.fact(each, where, index, "endpoint") for index, each in enumerate(chain))
     return Findings(Fact("endpoint", values, missing), facts, unseen, detail and f"{where}: {detail}")
 

@@ -66,6 +66,11 @@ class Conversation(Protocol):
         """Say whether all that was wanted has been read."""
         ...
 
+    @property
+    def received(self) -> int:
+        """Return how many bytes the server has sent."""
+        ...
+
     def receive(self, data: bytes) -> bytes:
         """Take bytes from the server and return what to send, mostly nothing; WireError on bad bytes."""
         ...
@@ -113,6 +118,11 @@ class PlainFlight:
     def opening(self) -> bytes:
         """Return the hello in a record."""
         return record(HANDSHAKE, TLS10, self._hello)
+
+    @property
+    def received(self) -> int:
+        """Return how many bytes the server has sent."""
+        return self._records.total
 
     def receive(self, data: bytes) -> bytes:
         """Take bytes from the server; nothing is ever sent in answer.

@@ -125,6 +125,11 @@ class EncryptedFlight:
         """Return the first hello in a record."""
         return record(HANDSHAKE, TLS10, self._offer.hello)
 
+    @property
+    def received(self) -> int:
+        """Return how many bytes the server has sent."""
+        return self._records.total
+
     def receive(self, data: bytes) -> bytes:
         """Take bytes from the server and return what to send.
 

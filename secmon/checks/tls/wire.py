@@ -131,11 +131,11 @@ class Cursor:
 class RecordReader:
     """Cut a byte stream into records."""
 
-    __slots__ = ("_buffer", "_total")
+    __slots__ = ("_buffer", "total")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._total = 0
+        self.total = 0  # bytes fed so far
 
     def feed(self, data: bytes) -> Iterator[Record]:
         """Add bytes and yield the records that they complete.
@@ -149,8 +149,8 @@ class RecordReader:
         Raises:
             WireError: `not_tls` where the bytes are no TLS record; `resource_limit` past CONVERSATION_LIMIT.
         """
-        self._total += len(data)
-        if self._total > CONVERSATION_LIMIT:
+        self.total += len(data)
+        if self.total > CONVERSATION_LIMIT:
             raise WireError(Reason.RESOURCE_LIMIT, f"the handshake is longer than {CONVERSATION_LIMIT} bytes")
         self._buffer += data
         while (size := self._complete()) > 0:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from secmon.checks.tls.wire import WireError
 from secmon.core.contract import Unavailable
+from secmon.core.hosts import join_port
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
@@ -35,34 +36,35 @@ async def converse(address: str, port: int, conversation: Conversation, timeout:
     Raises:
         Unavailable: `refused unreachable timeout tarpit reset not_tls bad_data resource_limit`.
     """
-    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    received = 0
+    where = join_port(address, port)
     try:
         async with asyncio.timeout(timeout):
             with _open(address) as sock:
-                loop = asyncio.get_running_loop()
-                await loop.sock_connect(sock, (address, port))
-                await loop.sock_sendall(sock, conversation.opening)
-                while not conversation.finished:
-                    data = await loop.sock_recv(sock, _CHUNK)
-                    if not data:
-                        raise Unavailable(Reason.RESET, f"{where} closed the connection without an answer.")
-                    received += len(data)
-                    answer = conversation.receive(data)
-                    if answer:
-                        await loop.sock_sendall(sock, answer)
+                await asyncio.get_running_loop().sock_connect(sock, (address, port))
+                await _carry(sock, conversation, where)
     except WireError as error:
         flight = conversation.flight()
         if flight.version is None:
-            raise Unavailable(
-                error.reason, f"{where} does not speak TLS as it should: {error.detail}."
-            ) from error
+            detail = f"{where} does not speak TLS as it should: {error.detail}."
+            raise Unavailable(error.reason, detail) from error
         return replace(flight, unread=error.reason, detail=error.detail)
     except TimeoutError as error:
-        raise _late(where, received, timeout) from error
+        raise _late(where, conversation.received, timeout) from error
     except OSError as error:
         raise _unavailable(where, error) from error
     return conversation.flight()
+
+
+async def _carry(sock: socket.socket, conversation: Conversation, where: str) -> None:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(sock, conversation.opening)
+    while not conversation.finished:
+        data = await loop.sock_recv(sock, _CHUNK)
+        if not data:
+            raise Unavailable(Reason.RESET, f"{where} closed the connection in the middle of the handshake.")
+        answer = conversation.receive(data)
+        if answer:
+            await loop.sock_sendall(sock, answer)
 
 
 def _open(address: str) -> socket.socket:
