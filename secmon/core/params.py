@@ -51,16 +51,17 @@ def read_params(cursor: Cursor | None, kind: KindSpec) -> tuple[dict[str, Param]
         if not _NAME.match(name):
             entry.fault(f"{show(name)} cannot be a name", "use lower-case letters, digits and _")
         elif isinstance(entry.value, dict):
-            param = _read_param(name, entry, kind)
+            values[name] = []
+            param = _read_param(name, entry, kind, values[name])
             if param is not None:
                 params[name] = param
-                values[name] = [entry.at(key) for key in ("default", *LEVELS) if key in entry.value]
         else:
             entry.wrong("a mapping with type and default")
     return params, values
 
 
-def _read_param(name: str, cursor: Cursor, kind: KindSpec) -> Param | None:
+def _read_param(name: str, cursor: Cursor, kind: KindSpec, right: list[Cursor]) -> Param | None:
+    """Read one parameter, and collect those of its values that are of its type."""
     fields = cursor.mapping(_KEYS, ("type",))
     type_name = read_word(fields["type"], TYPES) if "type" in fields else None
     if type_name is None:
@@ -70,6 +71,7 @@ def _read_param(name: str, cursor: Cursor, kind: KindSpec) -> Param | None:
         for key, field in fields.items()
         if key in {"default", *LEVELS}
     }
+    right.extend(fields[key] for key, value in values.items() if value is not None)
     tighten = read_word(fields["tighten"], ("up", "down")) if "tighten" in fields else ""
     if tighten and type_name not in _ORDERED:
         fields["tighten"].fault(

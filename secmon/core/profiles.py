@@ -146,6 +146,9 @@ def read_params_of(cursor: Cursor, pattern: str, rules: Mapping[str, Rule], regi
     Returns:
         Parameter -> value, those without a fault.
     """
+    if not isinstance(cursor.value, dict):
+        cursor.wrong("a mapping")
+        return {}
     matched = [rule for rule_id, rule in rules.items() if fnmatchcase(rule_id, pattern)]
     known = {param.name for rule in matched for param in rule.params}
     given: Json = {}

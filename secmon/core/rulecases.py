@@ -10,6 +10,7 @@ from secmon.core.cursor import (
     read_enum,
     read_integer,
     read_list,
+    read_parsed,
     read_text,
     read_word,
     show,
@@ -127,11 +128,7 @@ def _read_instant(cursor: Cursor) -> float | None:
     value = cursor.value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    text = read_text(cursor, wanted="an instant")
-    if text is None:
+    if not isinstance(value, str):
+        cursor.wrong("an instant")
         return None
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        cursor.fault(f"{show(text)} cannot be read", str(error))
-        return None
+    return read_parsed(cursor, parse_instant)

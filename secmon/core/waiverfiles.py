@@ -140,8 +140,8 @@ def _read_subject(match: Cursor, rule_id: str, known: Known) -> Json:
     cursor = match.at("subject")
     rule = known.rules.get(rule_id)
     kind = known.registry.kind(rule.check, rule.kind) if rule is not None else None
-    if kind is None:
-        return {}
+    if kind is None:  # the rule is not here: kept as it is, for without it the waiver would be for everything
+        return plain(cursor.value) if isinstance(cursor.value, dict) else {}
     return _read_key(cursor, kind)
 
 
