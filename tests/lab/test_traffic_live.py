@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 
 import pytest
 
@@ -64,13 +65,68 @@ def test_an_nmap_scan_is_one_port_scan(net, needs, kind):
     assert told["completeness"] == "ok"
 
 
+def write_flood(path, mac: str, count: int) -> None:
+    """Write SYNs to port 80 of FAR from forged sources, each with a right checksum."""
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.l2 import Ether
+    from scapy.utils import wrpcap
+
+    head = Ether(dst=mac, src="02:00:00:00:00:01")
+    wrpcap(
+        str(path),
+        [
+            head / IP(src=f"10.98.{number >> 8}.{number & 255}", dst=FAR) / TCP(sport=1024 + number, dport=80)
+            for number in range(count)
+        ],
+    )
+
+
+def test_a_flood_that_the_victim_answers_with_cookies_is_found(net, needs, tmp_path):
+    needs("tcpreplay")
+    server = (
+        "import socket; s = socket.create_server(('', 80), backlog=8); print('up', flush=True); s.accept()"
+    )
+    mac = net.run(net.far, "cat", "/sys/class/net/v0/address").strip()
+    net.run(net.far, "ip", "route", "add", "10.98.0.0/16", "via", NEAR)
+    write_flood(tmp_path / "flood.pcap", mac, 1000)
+    with net.background(net.far, sys.executable, "-c", server) as process:
+        assert process.stdout.readline() == "up\n"
+        with net.live(net.far, 6) as told:
+            net.run(net.near, "tcpreplay", "-q", "-i", "v0", "-p", "500", str(tmp_path / "flood.pcap"))
+    (anomaly,) = told["anomalies"]
+    assert (anomaly["detector"], anomaly["source"], anomaly["destination"], anomaly["port"]) == (
+        "syn_flood",
+        None,
+        FAR,
+        80,
+    )
+    assert anomaly["count"] == 1000
+    assert told["interface"]["packets"] >= 1900  # the victim answered
+
+
 def test_a_scan_by_a_known_source_is_left_out_and_counted(net, needs):
     needs("nmap")
     known = [{"cidr": f"{NEAR}/32", "detectors": ["port_scan"], "reason": "our scanner"}]
     with net.live(net.far, 6, known_sources=known) as told:
         net.run(net.near, "nmap", "-n", "-F", "-sS", FAR)
     assert told["anomalies"] == []
-    assert "1 anomalies of known sources were left out" in told["detail"]
+    assert "anomalies of known sources left out: 1" in told["detail"]
+
+
+def test_in_the_daemon_windows_follow_each_other_without_a_gap(net, needs, tmp_path):
+    needs("tcpreplay", "nmap")
+    size = write_udp_capture(tmp_path / "udp.pcap", 8000)
+    with net.live(net.far, 1, windows=8) as told:
+        net.run(net.near, "tcpreplay", "-q", "-K", "-i", "v0", "-p", "4000", str(tmp_path / "udp.pcap"))
+        net.run(net.near, "nmap", "-n", "-F", "-sS", FAR)
+    windows = told["windows"]
+    assert len(windows) == 8
+    assert [window["canaries"] for window in windows] == [[[None, ""]]] * 8
+    assert sum(window["interface"]["dropped"] for window in windows) == 0
+    assert sum(window["interface"]["bytes"] for window in windows) > size
+    found = [[anomaly["source"] for anomaly in window["anomalies"]] for window in windows]
+    assert [NEAR] in found
+    assert found[0] == []
 
 
 def test_a_quiet_link_ends_its_window_by_the_clock(net):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support import Seen
+
 ROOT = pathlib.Path(__file__).parents[2]
 NEAR, FAR = "10.99.0.1", "10.99.0.2"
 
@@ -85,37 +87,63 @@ def lab(tag: str) -> Iterator[Lab]:
             subprocess.run(["ip", "netns", "delete", where], check=False, capture_output=True)
 
 
+class _EnoughError(Exception):
+    """The daemon's probe goes on for ever; this ends it."""
+
+
 def _capture(options: dict) -> None:
     from secmon.checks.traffic.probe import live
     from secmon.core.contract import Task
     from secmon.core.model import Form, Target
     from tests.support import Collector
 
+    class Windows(Collector):
+        """An Emit that lets a target begin again, as the daemon's does, and ends after so many windows."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.ended: list[dict] = []
+
+        def end(self, target, *rest, **named) -> None:
+            super().end(target, *rest, **named)
+            self.ended.append(_told(self.seen.pop(target.text), self.canaries))
+            self.canaries = []
+            if len(self.ended) == options["windows"]:
+                raise _EnoughError
+
     target = Target("lab", "traffic", Form.INTERFACE, "if:v0", options={"name": options.get("name", "v0")})
-    settings = {"duration": options["seconds"], "interface": "", "window": 60}
+    settings = {"duration": options["seconds"], "interface": "", "window": options["seconds"]}
     known = tuple(options.get("known_sources", ()))
-    task = Task("traffic", "live", (target,), settings, (), known, options["seconds"] + 20, time.time())
-    handles, collector = live.acquire(task), Collector()
+    once = "windows" not in options
+    deadline = options["seconds"] + 20
+    task = Task("traffic", "live", (target,), settings, (), known, deadline, time.time(), once)
+    handles, collector = live.acquire(task), Collector() if once else Windows()
     os.setgroups([])
     os.setresgid(65534, 65534, 65534)
     os.setresuid(65534, 65534, 65534)
     print("capturing", flush=True)
     started = time.process_time()
-    live.observe(handles, collector)
+    with contextlib.suppress(_EnoughError):
+        live.observe(handles, collector)
     spent = time.process_time() - started
-    seen = collector.seen["if:v0"]
+    if once:
+        told = {**_told(collector.seen["if:v0"], collector.canaries), "cpu_seconds": spent}
+    else:
+        told = {"windows": collector.ended}
+    print(json.dumps(told), flush=True)
+
+
+def _told(seen: Seen, canaries: list) -> dict:
     facts = [{"kind": fact.kind, **fact.values} for fact in seen.facts]
-    told = {
+    return {
         "completeness": seen.completeness,
         "reason": seen.reason,
         "detail": seen.detail,
         "looked": seen.looked,
         "interface": next((fact for fact in facts if fact["kind"] == "interface"), None),
         "anomalies": [fact for fact in facts if fact["kind"] == "anomaly"],
-        "canaries": collector.canaries,
-        "cpu_seconds": spent,
+        "canaries": canaries,
     }
-    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

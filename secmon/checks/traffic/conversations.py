@@ -15,12 +15,15 @@ ANSWER_SECONDS: Final = 1.0
 """The initial retransmission timeout (RFC 6298 2.1): after it the client, too, holds a SYN for lost."""
 
 MAX_HANDSHAKES: Final = 65_536
-"""Handshakes under way in each state; the oldest give way."""
+"""Handshakes under way; the oldest give way."""
 
 MAX_SAMPLE: Final = 1024
 """Conversations that decide whether a window was one-sided: its first ones."""
 
 _Key = tuple[bytes, bytes, int, int]
+_Handshake = tuple[float, float, bool]
+"""Unix seconds of the SYN, of the last change, and whether it was answered."""
+_NONE: Final = (None, 0.0, False)
 _ONCE, _ONE_WAY, _TWO_WAY = 1, 2, 3
 """A single segment says nothing of the other direction: its answer may still be on its way."""
 
@@ -37,8 +40,7 @@ class Conversations:
 
     def __init__(self) -> None:
         self.decided: list[Attempt] = []
-        self._sent: dict[_Key, float] = {}
-        self._answered: dict[_Key, float] = {}
+        self._under_way: dict[_Key, _Handshake] = {}  # the one that changed longest ago first
         self.begin_window()
 
     def begin_window(self) -> None:
@@ -60,34 +62,27 @@ class Conversations:
         if not flags & (SYN | RST):  # most segments by far
             if self._sampling:
                 self._see(key, _ONCE)
-            if key in self._answered:
-                self._decide(self._answered, key, stamp, Fate.COMPLETED)
-            elif key in self._sent:
-                self._see(key, _ONE_WAY)
-                self._decide(self._sent, key, stamp, Fate.UNSEEN)
+            if key in self._under_way:
+                self._go_on(key, stamp, Fate.COMPLETED)
         elif flags & RST:
             self._reset(stamp, key)
         elif flags & ACK:
             self._answer(stamp, key)
-        elif key not in self._sent and key not in self._answered:
+        elif key not in self._under_way:
             self.attempts += 1
-            self._sent[key] = stamp
-            self._make_room(self._sent, stamp, Fate.UNANSWERED)
+            self._under_way[key] = (stamp, stamp, False)
+            self._make_room(stamp)
 
     def expire(self, now: float) -> None:
         """Decide the attempts that time has decided by `now` (Unix seconds)."""
-        for table, fate, patience in (
-            (self._sent, Fate.UNANSWERED, ANSWER_SECONDS),
-            (self._answered, Fate.HALF_OPEN, 2 * ANSWER_SECONDS),
-        ):
-            overdue = []
-            for key, began in table.items():
-                if 0 <= now - began <= patience:
-                    break
-                # A clock that was set back says nothing of what became of an attempt.
-                overdue.append((key, fate if now > began else Fate.UNSEEN))
-            for key, decision in overdue:
-                self._decide(table, key, now, decision)
+        overdue = []
+        for key, (_, changed, answered) in self._under_way.items():
+            if 0 <= now - changed <= ANSWER_SECONDS:
+                break
+            # A clock that was set back says nothing of what became of an attempt.
+            overdue.append((key, _overdue(answered=answered) if now > changed else Fate.UNSEEN))
+        for key, fate in overdue:
+            self._decide(key, now, fate)
 
     @property
     def one_sided(self) -> bool | None:
@@ -117,41 +112,51 @@ class Conversations:
         else:
             self._sampling = False
 
+    def _go_on(self, key: _Key, stamp: float, fate: Fate) -> None:
+        """Decide an attempt whose client goes on; without an answer that was seen it is UNSEEN."""
+        if self._under_way[key][2]:
+            self._decide(key, stamp, fate)
+        else:
+            self._see(key, _ONE_WAY)
+            self._decide(key, stamp, Fate.UNSEEN)
+
     def _reset(self, stamp: float, key: _Key) -> None:
         source, destination, sport, dport = key
         reverse = (destination, source, dport, sport)
-        if reverse in self._sent:
+        if key in self._under_way:
+            self._go_on(key, stamp, Fate.ABORTED)
+        elif reverse in self._under_way:
+            _, _, answered = self._under_way[reverse]
             self._see(key, _TWO_WAY)
-            self._decide(self._sent, reverse, stamp, Fate.REFUSED)
-        elif key in self._answered:
-            self._decide(self._answered, key, stamp, Fate.ABORTED)
-        elif key in self._sent:
-            self._see(key, _ONE_WAY)
-            self._decide(self._sent, key, stamp, Fate.UNSEEN)
+            self._decide(reverse, stamp, Fate.HALF_OPEN if answered else Fate.REFUSED)
         elif key not in self._sample and reverse not in self._sample:
             self._orphan_refusals += 1
 
     def _answer(self, stamp: float, key: _Key) -> None:
         source, destination, sport, dport = key
         attempt = (destination, source, dport, sport)
-        began = self._sent.pop(attempt, None)
-        if began is not None:
+        began, _, answered = self._under_way.get(attempt, _NONE)
+        if began is None:
+            self._see(key, _ONE_WAY)
+        elif not answered:
             self.answers += 1
             self._see(key, _TWO_WAY)
-            self._answered[attempt] = began
-            self._make_room(self._answered, stamp, Fate.HALF_OPEN)
-        else:
-            self._see(key, _ONE_WAY)
+            del self._under_way[attempt]  # to the end of the order
+            self._under_way[attempt] = (began, stamp, True)
 
-    def _make_room(self, table: dict[_Key, float], now: float, fate: Fate) -> None:
-        if len(table) > MAX_HANDSHAKES:
+    def _make_room(self, now: float) -> None:
+        if len(self._under_way) > MAX_HANDSHAKES:
             # Many at once: finding the oldest of a dict costs a walk over what was removed before it.
-            oldest = list(islice(table, MAX_HANDSHAKES // 8))
+            oldest = list(islice(self._under_way.items(), MAX_HANDSHAKES // 8))
             self.evicted += len(oldest)
-            for key in oldest:
-                self._decide(table, key, now, fate)
+            for key, (_, _, answered) in oldest:
+                self._decide(key, now, _overdue(answered=answered))
 
-    def _decide(self, table: dict[_Key, float], key: _Key, now: float, fate: Fate) -> None:
-        began = table.pop(key)
+    def _decide(self, key: _Key, now: float, fate: Fate) -> None:
+        began, _, _ = self._under_way.pop(key)
         client, server, _, port = key
         self.decided.append(Attempt(began, now, client, server, port, fate))
+
+
+def _overdue(*, answered: bool) -> Fate:
+    return Fate.HALF_OPEN if answered else Fate.UNANSWERED

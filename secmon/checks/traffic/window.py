@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon.checks.traffic import announcements, headers
+from secmon.checks.traffic.announcements import DHCP_PORTS
 from secmon.checks.traffic.conversations import Conversations
 from secmon.checks.traffic.detectors import DETECTORS
 from secmon.checks.traffic.events import Attempt
-from secmon.checks.traffic.headers import SHORT, TCP
+from secmon.checks.traffic.headers import ARP, SHORT, TCP, UDP, VRRP
 from secmon.checks.traffic.known import is_known
 from secmon.core.model import Fact, Reason
 from secmon.core.texts import cut
@@ -28,9 +29,6 @@ TICK_SECONDS: Final = 0.25
 
 MAX_LOSS_RATIO: Final = 0.001
 """Above it an attack may have been among what was lost."""
-
-ANNOUNCING: Final = frozenset({headers.ARP, headers.UDP, headers.VRRP})
-"""Protocols that hosts announce addresses by; UDP for DHCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +112,8 @@ class Sensor:
                     segment(stamp, packet)
                     if decided:
                         self._tell_decided()
-                elif protocol in ANNOUNCING:
-                    self._announce(frame, packet)
-                elif protocol == SHORT and end - start < wire:
-                    self._cut += 1
+                elif protocol != UDP or packet[4] in DHCP_PORTS:
+                    self._take_rarer(frame, packet)
         finally:
             self._last = stamp
             self._packets += packets
@@ -174,14 +170,17 @@ class Sensor:
                 handler(attempt)
         decided.clear()
 
-    def _announce(self, frame: Frame, packet: Packet) -> None:
+    def _take_rarer(self, frame: Frame, packet: Packet) -> None:
         event: Event | None = None
-        if packet[0] == headers.ARP:
+        if packet[0] == ARP:
             event = announcements.read_claim(frame, packet)
-        elif packet[0] == headers.VRRP:
-            event = announcements.read_advertisement(frame, packet)
-        elif packet[3] in announcements.DHCP_PORTS and packet[4] in announcements.DHCP_PORTS:
+        elif packet[0] == UDP:
             event = announcements.read_lease(frame, packet)
+        elif packet[0] == VRRP:
+            event = announcements.read_advertisement(frame, packet)
+        elif packet[0] == SHORT:
+            _, _, start, end, wire, _, _ = frame
+            self._cut += end - start < wire
         if event:
             for handler in self._handlers[type(event)]:
                 handler(event)
@@ -231,7 +230,7 @@ class Sensor:
             sentences.append(f"{span.dropped} frames were lost ({loss:.2%}): an attack may be among them")
         for link, count in self._unsupported.items():
             name = headers.LINK_NAMES.get(link, "no common one")
-            sentences.append(f"{count} frames have the link type {link} ({name}), which is not supported")
+            sentences.append(f"link type {link} ({name}) is not supported: {count} frames not looked at")
         if self._cut:
             sentences.append(
                 f"frames cut within their headers: {self._cut}; capture at least 128 bytes of each"
@@ -243,7 +242,7 @@ class Sensor:
         if Reason.RESOURCE_LIMIT in looked.values():
             sentences.append("more addresses than the tables hold: a quieter attack may hide among them")
         if ignored:
-            sentences.append(f"{ignored} anomalies of known sources were left out")
+            sentences.append(f"anomalies of known sources left out: {ignored}")
         return "; ".join(sentences)
 
 

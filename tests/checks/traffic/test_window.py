@@ -98,7 +98,7 @@ def test_one_direction_alone_says_nothing_of_scans_and_floods(sender):
 def test_known_sources_are_left_out_and_counted():
     known = [{"cidr": "10.0.0.0/24", "detectors": ["port_scan"], "reason": "ours", "until": 1e10}]
     seen = look(p.spread(scan()), known=known)
-    assert (found(seen), seen.detail) == ([], "1 anomalies of known sources were left out")
+    assert (found(seen), seen.detail) == ([], "anomalies of known sources left out: 1")
     assert set(seen.looked.values()) == {None}
 
 
@@ -115,7 +115,7 @@ def test_more_than_one_lost_frame_in_a_thousand_hides_attacks(dropped, reason):
 def test_foreign_links_and_cut_frames_are_counted_and_hide_attacks():
     foreign = look([p.frame(1.0, b"x" * 40, link=105), *p.spread(browsing(1))])
     assert reasons(foreign) == [Reason.UNSUPPORTED] * 3
-    assert foreign.detail == "1 frames have the link type 105 (IEEE802_11), which is not supported"
+    assert foreign.detail == "link type 105 (IEEE802_11) is not supported: 1 frames not looked at"
     cut = look([(1.0, b"x" * 12, 0, 12, 60, 1, 0)])
     assert reasons(cut) == [Reason.BAD_DATA] * 3
     assert cut.detail.startswith("frames cut within their headers: 1")
