@@ -6,9 +6,9 @@ all privileges, and only then read a byte that somebody else wrote.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
-import resource
 import signal
 import time
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from secmon.agent import confine
 from secmon.agent.drain import write_all
-from secmon.agent.exits import EXIT_CRASHED, EXIT_OK, EXIT_RESOURCE_LIMIT
+from secmon.agent.exits import EXIT_CRASHED, EXIT_OK, EXIT_PERMISSION, EXIT_RESOURCE_LIMIT
 from secmon.agent.frames import FrameWriter
+from secmon.agent.processes import keep_descriptors
 from secmon.core.codec import decode
 from secmon.core.contract import Task, Unavailable
 from secmon.core.model import Reason, Target
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 PLAN_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of a plan."""
+
+# What json.loads picks for hostile bytes; after the drop the codecs' modules may be out of reach.
+_JSON_CODECS: Final = ("utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le")
 
 _CONFIG_LIMITS: Final = confine.Limits()
 _JUDGE_LIMITS: Final = confine.Limits(memory_mib=1024)
@@ -51,14 +55,26 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """What the spawner hands to a child.
+class Setup:
+    """What all children of a spawner share.
 
     Attributes:
-        request: what to do.
         registry: every check.
         invocation: what the command line fixed.
         entries: the modules of configuration and judge.
+    """
+
+    registry: Registry
+    invocation: Invocation
+    entries: Entries
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the spawner hands to one child.
+
+    Attributes:
+        request: what to do.
         parent: pid of the spawner.
         out: write end of the result pipe.
         plan: memfd of the current plan, -1 where there is none.
@@ -66,41 +82,41 @@ class Job:
     """
 
     request: Request
-    registry: Registry
-    invocation: Invocation
-    entries: Entries
     parent: int
     out: int
     plan: int
     spool: int
 
 
-def run(job: Job) -> NoReturn:
+def run(setup: Setup, job: Job) -> NoReturn:
     """Run a child to its end; called right after the fork, and never returns.
 
     Args:
-        job: what to do.
+        setup: what all children share.
+        job: what this one does.
     """
     status = EXIT_CRASHED
     try:
-        status = _run(job)
+        status = _run(setup, job)
     except MemoryError:
         status = EXIT_RESOURCE_LIMIT
     except BaseException as error:  # noqa: BLE001  # the one place where whatever a probe raises becomes a reason
+        if isinstance(error, PermissionError):
+            status = EXIT_PERMISSION
         FrameWriter(partial(write_all, job.out), time.time).crash(_describe(error))
     finally:
         os._exit(status)
 
 
-def _run(job: Job) -> int:
+def _run(setup: Setup, job: Job) -> int:
     _settle(job)
     match job.request.do:
         case "plan":
-            return _run_config(job)
+            return _run_config(setup, job)
         case "judge":
-            return _run_judge(job)
+            return _run_judge(setup, job)
         case _:
-            return _run_probe(job)
+            return _run_probe(setup.registry.checks[job.request.check], job)
 
 
 def _settle(job: Job) -> None:
@@ -110,14 +126,9 @@ def _settle(job: Job) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
-    begin = 3
-    for kept in sorted(fd for fd in (job.out, job.plan, job.spool) if fd >= 0):
-        os.closerange(begin, kept)
-        begin = kept + 1
-    os.closerange(begin, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    keep_descriptors((job.out, job.plan, job.spool), null=(0, 1, 2))
+    for codec in _JSON_CODECS:
+        codecs.lookup(codec)
     confine.set_name(f"secmon:{job.request.check or job.request.do}")
 
 
@@ -125,39 +136,38 @@ def _drop(job: Job, limits: confine.Limits) -> None:
     """Give up all privileges but what the limits keep.
 
     Raises:
-        Unavailable: not possible, so that nothing may be read.
+        PermissionError: not possible, so that nothing may be read.
     """
     try:
         confine.drop(limits)
     except OSError as error:
         detail = (
-            f"The child could not give up its privileges ({error.strerror}); run secmon as a user of its own."
+            f"the child could not give up its privileges ({error.strerror}); run secmon as a user of its own"
         )
-        raise Unavailable(Reason.PERMISSION, detail) from error
+        raise PermissionError(error.errno, detail) from error
     confine.die_with_parent(job.parent)
     confine.set_not_dumpable()
 
 
-def _run_config(job: Job) -> int:
-    entry = import_module(job.entries.config)
+def _run_config(setup: Setup, job: Job) -> int:
+    entry = import_module(setup.entries.config)
     confine.narrow((), ())
-    handles = entry.acquire(job.registry, job.invocation)
+    handles = entry.acquire(setup.registry, setup.invocation)
     _drop(job, _CONFIG_LIMITS)
     with os.fdopen(job.out, "wb", closefd=False) as out:
         return int(entry.observe(handles, out))
 
 
-def _run_judge(job: Job) -> int:
-    entry = import_module(job.entries.judge)
+def _run_judge(setup: Setup, job: Job) -> int:
+    entry = import_module(setup.entries.judge)
     entry.prepare(job.request.check)
     _drop(job, _JUDGE_LIMITS)
     plan = os.pread(job.plan, PLAN_LIMIT, 0)
     with os.fdopen(job.out, "wb", closefd=False) as out:
-        return int(entry.run(job.registry, job.invocation, plan, job.request.check, job.spool, out))
+        return int(entry.run(setup.registry, setup.invocation, plan, job.request.check, job.spool, out))
 
 
-def _run_probe(job: Job) -> int:
-    check = job.registry.checks[job.request.check]
+def _run_probe(check: CheckSpec, job: Job) -> int:
     probe = next(spec for spec in check.probes if spec.name == job.request.probe)
     task = make_task(check, probe, job.request, os.pread(job.plan, PLAN_LIMIT, 0), time.time())
     os.close(job.plan)

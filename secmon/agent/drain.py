@@ -69,3 +69,11 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def read_and_close(fd: int | None, *, first_line: bool = False) -> bytes:
+    """Return what is left of a file, or of its first line, and close it; nothing where there is none."""
+    if fd is None:
+        return b""
+    with os.fdopen(fd, "rb") as file:
+        return file.readline() if first_line else file.read()

@@ -9,9 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from secmon.agent.channel import Request
-from secmon.agent.drain import Drain
+from secmon.agent.drain import Drain, read_and_close
 from secmon.core.judgement import decode_lines
 from secmon.core.model import Reason
+from secmon.core.texts import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ class Judging:
         selector: of the main loop.
         numbers: numbers for children.
         judged: called with the check, its judgement or None, and None or why there is none.
+        crashed: called with the check and the last that a judge wrote that did not finish, any text.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Judging:
         selector: selectors.BaseSelector,
         numbers: Iterator[int],
         judged: Callable[[str, Judgement | None, Reason | None], None],
+        crashed: Callable[[str, str], None],
     ) -> None:
         self._channel = channel
         self._selector = selector
         self._numbers = numbers
         self._judged = judged
+        self._crashed = crashed
         self._spools: dict[str, int] = {}
         self._running: dict[int, _Judge] = {}
         self._again: set[str] = set()
@@ -121,6 +125,8 @@ class Judging:
                 judgement = decode_lines(output.splitlines())
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 reason = Reason.CRASHED
+        if reason is not None:
+            self._crashed(judge.check, output[-TEXT_LIMIT:].decode("utf-8", "replace"))
         self._judged(judge.check, judgement, reason)
         if judge.check in self._again:
             self._again.discard(judge.check)
@@ -149,5 +155,4 @@ class Judging:
             return b""
         if judge.drain.pipe >= 0:
             self._selector.unregister(judge.drain.pipe)
-        with os.fdopen(judge.drain.seal(), "rb") as output:
-            return output.read()
+        return read_and_close(judge.drain.seal())

@@ -31,7 +31,7 @@ from secmon.agent.channel import (
 )
 from secmon.agent.drain import Drain
 from secmon.agent.exits import EXIT_CRASHED, EXIT_OK, status_of
-from secmon.agent.processes import kill_group, next_ended, own_children
+from secmon.agent.processes import OwnChildren, ended, keep_descriptors, kill_group
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ CHILDREN_LIMIT: Final = 32
 
 _SWEEP_SECONDS: Final = 1.0  # the orphan of a living child's child is adopted without a signal
 _ABANDON_SECONDS: Final = 5.0  # after SIGKILL: the child hangs in the kernel
+_ZOMBIES_LIMIT: Final = 1024  # kept while an orphan lives, which may be for ever (state D)
 _OUTBOX_LIMIT: Final = 64  # events that wait for a slow core; then no more requests are read
 _GONE: Final = select.POLLHUP | select.POLLERR
 
@@ -63,7 +64,7 @@ def start(registry: Registry, invocation: Invocation, entries: child.Entries | N
     if pid == 0:
         status = EXIT_CRASHED
         try:
-            _Spawner(theirs, registry, invocation, entries or child.Entries()).run()
+            _Spawner(theirs, child.Setup(registry, invocation, entries or child.Entries())).run()
             status = EXIT_OK
         finally:
             if (fault := sys.exception()) is not None:  # a bug of ours belongs into the journal
@@ -88,18 +89,13 @@ class _Child:
 class _Spawner:
     """The state of the spawner's process."""
 
-    def __init__(
-        self, core: socket.socket, registry: Registry, invocation: Invocation, entries: child.Entries
-    ) -> None:
+    def __init__(self, core: socket.socket, setup: child.Setup) -> None:
         self._core = core
-        self._registry = registry
-        self._invocation = invocation
-        self._entries = entries
+        self._setup = setup
         self._children: dict[int, _Child] = {}  # by pid
         self._deadlines: list[tuple[float, int]] = []  # heap of (when, pid); entries may be stale
         self._outbox: deque[Event] = deque()
         self._plan = -1  # sealed memfd
-        self._wakeup = -1  # readable after SIGCHLD
 
     def run(self) -> None:
         """Serve until the core is gone; then end every descendant."""
@@ -112,13 +108,9 @@ class _Spawner:
 
     def _settle(self) -> None:
         os.setpgid(0, 0)  # what kills the core's group must not kill what cleans up after it
-        null = os.open(os.devnull, os.O_RDWR)
-        os.dup2(null, 0)
-        os.dup2(null, 1)
-        core = self._core.fileno()
-        os.closerange(3, core)
-        os.closerange(core + 1, os.sysconf("SC_OPEN_MAX"))
-        self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        keep_descriptors((self._core.fileno(),), null=(0, 1))
+        self._kin = OwnChildren()
+        self._wakeup, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # readable after SIGCHLD
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -133,8 +125,8 @@ class _Spawner:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wakeup, 4096)
         for member in self._children.values():
-            if member.drain is not None and member.drain.pipe in ready:
-                self._read_plan(member)
+            if member.drain is not None and not member.drain.read():
+                self._kill(member, Reason.RESOURCE_LIMIT)
         core = ready.get(self._core.fileno(), 0)
         alive = self._serve(core) if core & (select.POLLIN | _GONE) else True
         self._reap()
@@ -150,7 +142,7 @@ class _Spawner:
         for member in self._children.values():
             if member.drain is not None and member.drain.pipe >= 0:
                 poll.register(member.drain.pipe, select.POLLIN)
-        if not self._children and not own_children():
+        if not self._children and not self._kin.pids():
             return poll.poll()
         left = self._deadlines[0][0] - time.monotonic() if self._deadlines else _SWEEP_SECONDS
         return poll.poll(max(0.0, min(left, _SWEEP_SECONDS)) * 1000)
@@ -186,7 +178,7 @@ class _Spawner:
         Raises:
             ValueError: it may not.
         """
-        check_request(request, self._registry, fds=len(fds), has_plan=self._plan >= 0)
+        check_request(request, self._setup.registry, fds=len(fds), has_plan=self._plan >= 0)
         living = next((one for one in self._children.values() if one.request.run == request.run), None)
         if request.do in ("extend", "kill"):
             if living is None:
@@ -222,18 +214,7 @@ class _Spawner:
             self._outbox.append(Event(kind, request.run, status=Reason.RESOURCE_LIMIT.value))
             return
         if pid == 0:
-            child.run(
-                child.Job(
-                    request=request,
-                    registry=self._registry,
-                    invocation=self._invocation,
-                    entries=self._entries,
-                    parent=spawner,
-                    out=writer,
-                    plan=self._plan,
-                    spool=spool,
-                )
-            )
+            child.run(self._setup, child.Job(request, spawner, writer, self._plan, spool))
         os.close(writer)
         with contextlib.suppress(OSError):  # it has done so itself, or has ended
             os.setpgid(pid, pid)
@@ -268,45 +249,45 @@ class _Spawner:
             self._set_deadline(member, _ABANDON_SECONDS)
 
     def _reap(self) -> None:
-        """Collect every descendant that has ended, adopted orphans included."""
-        while (ended := next_ended()) is not None:
-            member = self._children.pop(ended.si_pid, None)
-            if member is not None:
-                kill_group(ended.si_pid)
+        """Report the children that have ended."""
+        for pid, member in list(self._children.items()):
+            if (end := ended(pid)) is not None:
+                kill_group(pid)
                 config = member.drain is not None
-                status = member.killed or status_of(ended.si_code, ended.si_status, config=config)
-                self._report(member, status)
-            os.waitpid(ended.si_pid, 0)
+                self._report(member, member.killed or status_of(end.si_code, end.si_status, config=config))
+                del self._children[pid]
+                os.waitpid(pid, 0)
 
     def _sweep(self) -> None:
-        """Kill every orphan that this process has adopted; the end of each wakes us for those it leaves."""
-        for pid in own_children():
-            if pid not in self._children:
-                kill_group(pid)
+        """Kill every orphan that this process has adopted; the end of each wakes us for those it leaves.
+
+        The dead are not buried before the last has died: a zombie counts for RLIMIT_NPROC, so that with every
+        kill a fork bomb has one process less to be.
+        """
+        orphans = [pid for pid in self._kin.pids() if pid not in self._children]
+        for pid in orphans:
+            kill_group(pid)
+        dead = [pid for pid in orphans if ended(pid) is not None]
+        if len(dead) == len(orphans) or len(dead) > _ZOMBIES_LIMIT:
+            for pid in dead:
+                os.waitpid(pid, 0)
 
     def _report(self, member: _Child, status: str) -> None:
+        """Tell the core of an end; what a configuration child wrote and ended well with is the plan now."""
         if member.reported:
             return
         member.reported = True
-        if member.drain is not None:
-            self._finish_plan(member.drain, member.request.run, status)
-        else:
+        if member.drain is None:
             self._outbox.append(Event("ended", member.request.run, status=status))
-
-    def _read_plan(self, member: _Child) -> None:
-        if member.drain is not None and not member.drain.read():
-            self._kill(member, Reason.RESOURCE_LIMIT)
-
-    def _finish_plan(self, drain: Drain, run: int, status: str) -> None:
-        """Hand over what the configuration child wrote; where it found no fault, that is the plan now."""
-        if not drain.read():
+            return
+        if not member.drain.read():
             status = Reason.RESOURCE_LIMIT.value
-        sealed = drain.seal()
+        sealed = member.drain.seal()
         if status == "ok":
             if self._plan >= 0:
                 os.close(self._plan)
             self._plan = os.dup(sealed)
-        self._outbox.append(Event("plan", run, sealed, status))
+        self._outbox.append(Event("plan", member.request.run, sealed, status))
 
     def _flush(self) -> bool:
         """Send what the core takes; False when it is gone."""
@@ -327,7 +308,7 @@ class _Spawner:
         for pid in self._children:
             kill_group(pid)
         end = time.monotonic() + _ABANDON_SECONDS
-        while (self._children or own_children()) and time.monotonic() < end:
-            self._sweep()
-            select.select([self._wakeup], [], [], 0.01)
+        while (self._children or self._kin.pids()) and time.monotonic() < end:
             self._reap()
+            self._sweep()
+            time.sleep(0.002)

@@ -12,6 +12,7 @@ from secmon.agent.frames import FRAME_LIMIT
 
 _PROGRESS: Final = b'{"progress":['
 _PROGRESS_LIMIT: Final = 64  # bytes of such a line
+_PROGRESS_LINES: Final = 16  # lines of a chunk that are searched for it
 _BEGIN: Final = b'{"begin":'
 _END: Final = b'{"end":'
 
@@ -43,25 +44,42 @@ class Frames:
         Returns:
             None where everything was taken; else the bytes that belong behind the end of the window.
         """
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        self.broken = self.broken or any(len(line) >= FRAME_LIMIT for line in (*lines, self._tail))
+        lines = (self._tail + data).split(b"\n")
+        self._tail = lines[-1]
+        self.broken = self.broken or max(map(len, lines)) >= FRAME_LIMIT
         if self.broken:
             self._tail = b""
             return None
-        for index, line in enumerate(lines, start=1):
+        self._find_progress(lines)
+        end = self._find_end(lines) if window else 0
+        if not end:
+            self._keep(lines)
+            return None
+        rest = b"\n".join(lines[end:])
+        self._tail = b""
+        self._keep([*lines[:end], b""])
+        return rest
+
+    def _find_progress(self, lines: list[bytes]) -> None:
+        """Note the last progress; it stands at the end of what has come, or is not worth a search."""
+        for line in lines[-_PROGRESS_LINES:-1]:
             if line.startswith(_PROGRESS):
                 self.progress = _read_progress(line) or self.progress
-            self._open += line.startswith(_BEGIN) - line.startswith(_END)
-            if window and line.startswith(_END) and self._open == 0:
-                rest = b"\n".join((*lines[index:], self._tail))
-                self._tail = b""
-                self._keep(lines[:index])
-                return rest
-        self._keep(lines)
-        return None
+
+    def _find_end(self, lines: list[bytes]) -> int:
+        """Return how many lines belong to the window that ends in them, 0 where none does."""
+        for index, line in enumerate(lines[:-1], start=1):
+            if line.startswith(_BEGIN):
+                self._open += 1
+            elif line.startswith(_END):
+                self._open -= 1
+                if self._open == 0:
+                    return index
+        return 0
 
     def _keep(self, lines: list[bytes]) -> None:
-        block = b"".join(line + b"\n" for line in lines)
+        """Keep all lines but the last, which has no end yet."""
+        block = b"\n".join((*lines[:-1], b""))
         write_all(self._memfd, block)
         self.size += len(block)
 

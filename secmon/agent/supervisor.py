@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from secmon.agent.channel import Request
 from secmon.agent.counters import Counters
-from secmon.agent.drain import CHUNK
+from secmon.agent.drain import CHUNK, read_and_close
 from secmon.agent.judging import Judging
 from secmon.agent.spool import Frames, Part, compose
 from secmon.core.model import Reason
@@ -50,11 +50,13 @@ class Hooks:
             or a Reason with what it wrote.
         judged: a check was judged, or could not be, with the reason.
         progress: a probe told how far it is: check, done, total.
+        crashed: the last that a judge wrote that did not finish: check, any text.
     """
 
     plan: Callable[[str, bytes], None]
     judged: Callable[[str, Judgement | None, Reason | None], None]
     progress: Callable[[str, int, int], None] = lambda _check, _done, _total: None
+    crashed: Callable[[str, str], None] = lambda _check, _text: None
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ class Supervisor:
         self._states: defaultdict[str, _State] = defaultdict(_State)
         self._queue: deque[Part] = deque()
         self._running: dict[int, Part] = {}
-        self._judging = Judging(channel, selector, self._numbers, self._judged)
+        self._judging = Judging(channel, selector, self._numbers, self._judged, hooks.crashed)
         selector.register(channel, selectors.EVENT_READ, self._receive)
 
     # What the core asks for.
@@ -167,7 +169,8 @@ class Supervisor:
     def close(self) -> None:
         """Close every descriptor of its own; closing the channel is what ends the children."""
         self._selector.unregister(self._channel)
-        for part in {*self._running.values(), *self._queue}:
+        begun = (part for state in self._states.values() for part in state.parts)
+        for part in {*self._running.values(), *begun}:
             self._close_pipe(part)
             part.frames.close()
         self._judging.close()
@@ -176,13 +179,14 @@ class Supervisor:
 
     def _receive(self) -> None:
         for event in self._channel.receive():
+            status = Reason.CRASHED.value if event.kind == "refused" else event.status
             if event.kind == "started":
                 self._started(event)
             elif event.run == self._making_plan:
                 self._making_plan = 0
-                self._hooks.plan(*_read_plan(event))
+                self._hooks.plan(status, read_and_close(event.fd, first_line=status == "ok"))
             else:
-                self._ended(event.run, event.status if event.kind == "ended" else Reason.CRASHED.value)
+                self._ended(event.run, status)
         self._fill()
 
     def _started(self, event: Event) -> None:
@@ -206,7 +210,7 @@ class Supervisor:
         state = self._states[part.check]
         if part not in state.parts:  # a long-lived probe that gave way to a new plan
             part.frames.close()
-            state.restart = True
+            state.restart = not state.parts
             self.tick()
             return
         if status == "ok" and (part.frames.cut_short or part.window):
@@ -282,12 +286,3 @@ class Supervisor:
             self._selector.unregister(part.pipe)
             os.close(part.pipe)
             part.pipe = -1
-
-
-def _read_plan(event: Event) -> tuple[str, bytes]:
-    """Return the outcome of a configuration child, and the part of its output that is the core's."""
-    status = event.status if event.kind == "plan" else Reason.CRASHED.value
-    if event.fd is None:
-        return status, b""
-    with os.fdopen(event.fd, "rb") as output:
-        return status, output.readline() if status == "ok" else output.read()

@@ -55,8 +55,7 @@ def observe(acts: dict[str, dict], out: BinaryIO) -> int:
         for text in act.get("targets", ["local"])
     )
     child = ChildPlan(targets, acts, (), (), (), (), ())
-    for plan in (core, child):
-        out.write(json.dumps(encode(plan)).encode() + b"\n")
+    out.writelines(json.dumps(encode(plan)).encode() + b"\n" for plan in (core, child))
     return 0
 
 

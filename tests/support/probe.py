@@ -200,7 +200,7 @@ def half(handles: Handles, emit: Emit) -> None:
 
 
 def noise(handles: Handles, emit: Emit) -> None:
-    _raw(b"\x00\xff\n[1]\n" + b"[" * 5000 + b"\n")
+    _raw(b"\x00\xff\n[1]\n{}\n")
 
 
 def close_and_hang(handles: Handles, emit: Emit) -> None:
@@ -266,7 +266,7 @@ def attack(handles: Handles, emit: Emit) -> None:
     for name, path in (("fd", "fd"), ("mem", "mem"), ("environ", "environ")):
         try:
             place = f"/proc/{spawner}/{path}"
-            os.listdir(place) if name == "fd" else open(place, "rb").read(1)
+            os.listdir(place) if name == "fd" else Path(place).read_bytes()
             tried[name] = "open"
         except OSError as error:
             tried[name] = error.errno
@@ -372,10 +372,34 @@ ACQUIRE = {
     "raw_socket": lambda task: _errno(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()),
 }
 OBSERVE = {
-    name: globals()[name]
-    for name in (
-        "fine hang spin family daemonize orphan_then_hang bomb hop no_processes flood long_line half noise close_and_hang "
-        "allocate abort segfault weird_exit system_exit type_error recursion late_unavailable late_permission "
-        "write_file attack state windows"
-    ).split()
+    act.__name__: act
+    for act in (
+        abort,
+        allocate,
+        attack,
+        bomb,
+        close_and_hang,
+        daemonize,
+        family,
+        fine,
+        flood,
+        half,
+        hang,
+        hop,
+        late_permission,
+        late_unavailable,
+        long_line,
+        no_processes,
+        noise,
+        orphan_then_hang,
+        recursion,
+        segfault,
+        spin,
+        state,
+        system_exit,
+        type_error,
+        weird_exit,
+        windows,
+        write_file,
+    )
 } | {"raw_socket": fine}

@@ -8,7 +8,7 @@ import selectors
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from secmon.agent import spawner
 from secmon.agent.child import Entries
@@ -49,9 +49,13 @@ class Lab:
     """A spawner, a supervisor and a loop; what was judged, in order."""
 
     def __init__(
-        self, acts: dict[str, dict[str, Any]], registry: Registry | None = None, **probe: Any
+        self,
+        acts: dict[str, dict[str, Any]],
+        registry: Registry | None = None,
+        marker: str = "",
+        **probe: Any,
     ) -> None:
-        self.marker = f"sm{secrets.token_hex(5)}"
+        self.marker = marker or new_marker()
         acts = {name: {"marker": self.marker, **act} for name, act in acts.items()}
         registry = registry or make_registry(list(acts), **probe)
         self.channel = spawner.start(
@@ -104,7 +108,7 @@ class Lab:
         self.selector.close()
         self.channel.close()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,6 +118,11 @@ class Lab:
     def survivors(self) -> list[int]:
         """Pids of processes that a probe of this lab has named."""
         return named(self.marker)
+
+
+def new_marker() -> str:
+    """Return a process name that nobody else has."""
+    return f"sm{secrets.token_hex(5)}"
 
 
 def named(marker: str) -> list[int]:
