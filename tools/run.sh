@@ -10,11 +10,17 @@ case $status in
 *) exit "$status" ;;
 esac
 
-# Remember the state folders that the agent is about to make, for `make uninstall`.
-mkdir -p .made
-for folder in "${STATE_DIRECTORY:-/var/lib/secmon}" "${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/secmon"; do
-    [ -e "$folder" ] || echo "$folder" >>.made/state
-done
+# Remember the state folder if the agent is about to make it, for `make uninstall`.
+if [ "$(id -u)" -eq 0 ]; then
+    state=/var/lib/secmon
+else
+    state=${XDG_STATE_HOME:-${HOME:-/nonexistent}/.local/state}/secmon
+fi
+state=${STATE_DIRECTORY:-$state}
+if [ ! -e "$state" ]; then
+    mkdir -p .made
+    echo "$state" >>.made/state
+fi
 
 echo
 echo "The agent runs now; Ctrl-C ends it. Metrics: http://127.0.0.1:9877/metrics (unless \`listen\` says otherwise)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False  # `typing` itself would take a third of what `secmon --version` may take
@@ -30,6 +31,7 @@ def entry() -> int:
     Returns:
         The exit code.
     """
+    _open_standard_streams()
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         return _version()
@@ -37,6 +39,15 @@ def entry() -> int:
         return _guarded(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_standard_streams() -> None:
+    """Fill in what a careless caller closed, so that no socket of ours becomes standard output."""
+    while (lowest := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(lowest)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # lives as long as we do
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # likewise
 
 
 def _version() -> int:

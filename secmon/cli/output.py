@@ -99,6 +99,9 @@ def _standard_output() -> Iterator[TextIO]:
         sys.stdout.flush()
     except BrokenPipeError:
         drop_stdout()
+    except OSError as error:
+        drop_stdout()
+        raise Bad(f"cannot write to standard output: {error.strerror}") from error
 
 
 def _is_special(path: str) -> bool:

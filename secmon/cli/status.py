@@ -75,10 +75,11 @@ def run(name: str, arguments: Sequence[str]) -> int:
         return 0
     from secmon import app
     from secmon.agent.status import StatusUnavailable
-    from secmon.cli.invocation import of_config
+    from secmon.cli.invocation import of_config, told_plainly
 
     try:
-        status = app.status(of_config("run", values))
+        with told_plainly():
+            status = app.status(of_config("run", values))
     except StatusUnavailable as error:
         raise NotLooked(str(error)) from error
     sys.stdout.write(status_text(status, user_language(values.lang)))
