@@ -131,7 +131,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
         ):
             raise ValueError("write [IPv6 address]:port")
         return parse_host(address), parse_port(rest[1:]) if rest else None
-    if text.count(":") == 1 and "@" not in text:
+    if text.count(":") == 1 and "@" not in text and "://" not in text:
         host, _, port = text.partition(":")
         return parse_host(host), parse_port(port)
     return parse_host(text), None
