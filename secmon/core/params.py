@@ -72,6 +72,9 @@ def _read_param(name: str, cursor: Cursor, kind: KindSpec, right: list[Cursor]) 
         if key in {"default", *LEVELS}
     }
     right.extend(fields[key] for key, value in values.items() if value is not None)
+    # A faulty default stands in for itself: what is there must not be told to be missing as well.
+    if "default" in values and values["default"] is None:
+        values["default"] = plain(fields["default"].value)
     tighten = read_word(fields["tighten"], ("up", "down")) if "tighten" in fields else ""
     if tighten and type_name not in _ORDERED:
         fields["tighten"].fault(

@@ -118,26 +118,24 @@ def _read_rule(cursor: Cursor, registry: Registry) -> Rule | None:
     if kind is None or check is None:
         return None
     params = _read_logic(cursor, fields, kind)
-    if len(cursor.faults) > before or rule_id is None or severity is None:
-        return None
+    sound = len(cursor.faults) == before
     rule = Rule(
-        id=rule_id,
+        id=rule_id or "",
         check=check.name,
         kind=kind.name,
-        severity=severity,
-        title=texts["title"],
-        fix=texts["fix"],
+        severity=severity or Severity.INFO,
+        title=texts.get("title", {}),
+        fix=texts.get("fix", {}),
         place=cursor.place,
-        where=_tree(fields, "where"),
-        require=_tree(fields, "require"),
+        # What is faulty is told already: the tests of a faulty rule are read for their own faults only.
+        where=_tree(fields, "where") if sound else None,
+        require=_tree(fields, "require") if sound else None,
         never=_is_never(fields),
-        count=_count(fields),
+        count=_count(fields) if sound else None,
         params=tuple(params.values()),
         maps=maps,
     )
-    if "tests" not in fields:
-        return rule
-    tests = read_tests(fields["tests"], rule, kind)
+    tests = read_tests(fields["tests"], rule, kind) if "tests" in fields else ()
     return replace(rule, tests=tests) if len(cursor.faults) == before else None
 
 

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import pathlib
+
+import pytest
+
+from secmon.agent import config
+from secmon.checks import load
+from secmon.core.codec import decode
+from secmon.core.plan import ChildPlan, CorePlan, Invocation
+from tests.support.rulebook import REGISTRY
+
+DATA = pathlib.Path(__file__).parent.parent / "data" / "bad"
+PROFILE = "profile: {name: all, vantage: inside, why: {vi: a, en: b}}\nrules: [{use: '*'}]\n"
+RULE = """rules:
+  - id: ports.a
+    check: ports
+    severity: high
+    params: {limit: {type: integer, default: 10, tighten: down}}
+    for_each: listener
+    require: {port: {lt: $limit}}
+    title: {vi: Tên, en: Title}
+    fix: {vi: Sửa, en: Mend}
+    tests:
+      - {name: low, facts: {port: 5}, expect: pass}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_netlink(monkeypatch):
+    """The lab looks at real interfaces."""
+    monkeypatch.setattr(config, "own_addresses", lambda: frozenset({"127.0.0.1", "192.0.2.7"}))
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A folder with a configuration, a rule and a profile; returns a function that writes further files."""
+
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("HERE", str(tmp_path)))
+        return str(path)
+
+    write("secmon.yml", "agent: {name: agent}\nrules: {paths: [HERE/rules]}\n")
+    write("rules/a.yml", RULE)
+    write("rules/p.yml", PROFILE)
+    return write
+
+
+def run(path, registry=REGISTRY, **more):
+    """Return the exit code and the decoded lines."""
+    out = io.BytesIO()
+    invocation = Invocation(**({"command": "scan", "config": str(path)} | more))
+    code = config.observe(config.acquire(registry, invocation), out)
+    return code, [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def plan(path, registry=REGISTRY, **more):
+    code, lines = run(path, registry, **more)
+    assert code == 0, lines
+    return decode(CorePlan, lines[0]), decode(ChildPlan, lines[1])
+
+
+def faults(path, registry=REGISTRY, **more):
+    code, lines = run(path, registry, **more)
+    assert code == 2
+    return [
+        f"{pathlib.Path(line['file']).name}:{line['line']}:{line['column']}: {line['key']}: {line['message']}; {line['advice']}"
+        for line in lines
+    ]
+
+
+def test_a_plan_is_two_lines(site, tmp_path):
+    core, child = plan(
+        tmp_path / "secmon.yml", environment={"LANG": "en_US.UTF-8", "STATE_DIRECTORY": "/state"}
+    )
+    assert (core.agent, core.lang, core.state_dir) == ("agent", "en", "/state")
+    assert core.possible == {"agent": {"ports": 6}}
+    assert [(item.name, item.version, item.signed) for item in core.packs] == [("rules", "", False)]
+    assert [(item.asset, item.rule, item.params) for item in child.bindings] == [
+        ("agent", "ports.a", {"limit": 10})
+    ]
+    assert child.bindings[0].origin["limit"] == f"{tmp_path}/rules/a.yml:2:5"
+    assert child.rules[0].tests == ()
+
+
+def test_the_digest_covers_every_file(site, tmp_path):
+    digests = [plan(tmp_path / "secmon.yml")[0].digest]
+    site("rules/p.yml", PROFILE + "# a comment\n")
+    digests.append(plan(tmp_path / "secmon.yml")[0].digest)
+    site("secmon.yml", "agent: {name: agent}\nrules: {paths: [HERE/rules]}\n# a comment\n")
+    digests.append(plan(tmp_path / "secmon.yml")[0].digest)
+    assert len(set(digests)) == 3
+    assert plan(tmp_path / "secmon.yml")[0].digest == digests[2]
+
+
+def test_without_a_file_the_defaults_hold_and_the_own_rules_load(monkeypatch):
+    monkeypatch.setattr(config.paths, "CONFIGURATION", "/nowhere/secmon.yml")
+    core, child = plan("", load())
+    assert core.packs[0].name == "builtin"
+    assert set(core.checks) == set(load().checks)
+    assert len(child.rules) > 10
+    assert {item.text for item in child.targets} == {"local"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "lang", "configured", "expected"),
+    [
+        ({}, "", "", "vi"),
+        ({"LANG": "C.UTF-8"}, "", "", "vi"),
+        ({"LANG": "vi_VN.UTF-8"}, "", "", "vi"),
+        ({"LANG": "en_GB.UTF-8"}, "", "", "en"),
+        ({"LANG": "en_GB", "LC_ALL": "vi_VN"}, "", "", "vi"),
+        ({"LANG": "en_GB"}, "", "lang: vi\n", "vi"),
+        ({"LANG": "en_GB"}, "en", "lang: vi\n", "en"),
+    ],
+)
+def test_the_language(site, tmp_path, environment, lang, configured, expected):
+    path = site("secmon.yml", f"{configured}rules: {{paths: [HERE/rules]}}\n")
+    assert plan(path, environment=environment, lang=lang)[0].lang == expected
+
+
+def test_twenty_mistakes_in_one_folder_are_told_in_one_run(tmp_path):
+    for path in DATA.iterdir():
+        text = path.read_text(encoding="utf-8").replace("HERE", str(tmp_path))
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    found = [line.replace(str(tmp_path), "HERE") for line in faults(tmp_path / "secmon.yml")]
+    expected = (DATA / "expected.txt").read_text(encoding="utf-8").splitlines()
+    assert found == expected
+    assert len(found) >= 20
+
+
+def test_a_file_that_everybody_may_write_is_refused(site, tmp_path):
+    os.chmod(tmp_path / "secmon.yml", 0o666)
+    (only,) = faults(tmp_path / "secmon.yml", rules=(str(tmp_path / "rules"),))
+    assert only == f"secmon.yml:1:1: : everybody may write this file; chmod o-w {tmp_path}/secmon.yml"
+
+
+def test_what_is_named_and_not_there_is_told(site, tmp_path):
+    rules = (str(tmp_path / "rules"),)
+    (only,) = faults(tmp_path / "none.yml", rules=rules)
+    assert only.startswith("none.yml:1:1: : ")
+    assert "does not exist" in only
+    for more, key in (
+        ({"rules": ("/nowhere",)}, "--rules"),
+        ({"waivers": ("/nowhere",)}, "--waivers"),
+        ({"root": "/nowhere"}, "--root"),
+        ({"pcap": "/nowhere/a.pcap"}, "--pcap"),
+        ({"targets": ("file:/nowhere",)}, "--target"),
+        ({"trust": ("/nowhere",)}, "--trust"),
+        ({"root": f"{tmp_path}/secmon.yml"}, "--root"),
+    ):
+        (only,) = faults(tmp_path / "secmon.yml", **({"rules": rules} | more))
+        assert only.startswith(f"command line:1:1: {key}: /")
+
+
+def test_the_rules_own_tests_are_run(site, tmp_path):
+    site("rules/a.yml", RULE.replace("expect: pass", "expect: fail"))
+    assert faults(tmp_path / "secmon.yml") == [
+        'a.yml:11:9: ports.a: the test "low" expects fail and got pass; '
+    ]
+
+
+def test_unsigned_packs_are_refused_where_signatures_are_asked_for(site, tmp_path):
+    path = site("secmon.yml", "rules: {paths: [HERE/rules], allowed_signers: /etc/secmon/signers}\n")
+    (only,) = faults(path)
+    assert only == (
+        "secmon.yml:1:17: rules.paths[0]: the pack rules has no signature that was verified; "
+        "remove it, or rules.allowed_signers, or give --allow-unsigned"
+    )
+    assert plan(path, allow_unsigned=True)
+
+
+def test_waivers_and_overrides_reach_the_plan(site, tmp_path):
+    path = site(
+        "secmon.yml",
+        "agent: {name: agent}\nrules: {paths: [HERE/rules], waivers: [HERE/w.yml], overrides: [HERE/o.yml]}\n",
+    )
+    site(
+        "w.yml",
+        "waivers:\n  - {id: W-1, rule: ports.a, match: {asset: agent}, reason: R, author: a, approved_by: b, "
+        "created: 2026-01-01, expires: 2026-02-01}\n",
+    )
+    site("o.yml", "overrides:\n  - {match: {asset: agent}, rule: ports.a, params: {limit: 3}, reason: R}\n")
+    core, child = plan(path)
+    assert list(core.waivers) == ["W-1"]
+    assert [(item.name, item.sha256 != "") for item in core.packs] == [
+        ("rules", True),
+        ("w.yml", True),
+        ("o.yml", True),
+    ]
+    assert child.bindings[0].params == {"limit": 3}
+
+
+def test_a_scan_of_another_host_asks_about_that_host_only(site, tmp_path):
+    core, child = plan(tmp_path / "secmon.yml", targets=("203.0.113.9:443",))
+    assert [asset.id for asset in core.assets] == ["203.0.113.9"]
+    assert {item.check for item in child.targets} == {"ports", "tls"}
+    assert child.bindings == ()
+
+
+def test_paths_that_are_no_text_are_told(site, tmp_path):
+    bad = os.fsencode(tmp_path / "rules") + b"/\xff.yml"
+    with open(bad, "wb") as file:
+        file.write(b"rules: [5]")
+    code, lines = run(tmp_path / "secmon.yml")
+    assert code == 2
+    assert lines[0]["file"].endswith("\udcff.yml")
