@@ -4,6 +4,8 @@ import io
 import json
 import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -210,3 +212,28 @@ def test_paths_that_are_no_text_are_told(site, tmp_path):
     code, lines = run(tmp_path / "secmon.yml")
     assert code == 2
     assert lines[0]["file"].endswith("\udcff.yml")
+
+
+def test_nothing_is_imported_once_privileges_are_gone():
+    """What lies under a folder that only root may enter cannot be imported any more."""
+    script = (
+        "import io, sys\n"
+        "from secmon.agent import config\n"
+        "from secmon.checks import load\n"
+        "from secmon.core.plan import Invocation\n"
+        "config.own_addresses = frozenset\n"
+        "for more in ({'targets': ('tỉnh.vn:443', '203.0.113.0/28')}, {'config': sys.argv[1]}):\n"
+        "    handles = config.acquire(load(), Invocation('scan', **more))\n"
+        "    before = set(sys.modules)\n"
+        "    config.observe(handles, io.BytesIO())\n"
+        "    assert set(sys.modules) == before, set(sys.modules) - before\n"
+    )
+    root = pathlib.Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(DATA / "secmon.yml")],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
