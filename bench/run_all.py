@@ -1,6 +1,6 @@
 """Run every benchmark of this folder, one after the other, and print what each says as one JSON document.
 
-Exits with 1 where one of them failed or broke its promise; one that needs what the machine lacks says so itself.
+Exits with 1 where one failed or broke its promise; one that needs what the machine lacks says so itself.
 """
 
 from __future__ import annotations
