@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
+import json
+import zlib
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from secmon.core.contract import Sample
-from secmon.core.judged import Judged, fail, keep
+from secmon.core.judged import Judged, fail, group, keep
 from secmon.core.lifecycle import Changes, Finding, advance
+from secmon.core.model import Severity
 from secmon.core.snapshot import Inputs
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Memory:
     def __init__(self, counters: Collection[str]) -> None:
         self._names = frozenset(counters)
         self._counters: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._findings: dict[str, dict[str, Finding]] = {}
+        self._findings: dict[str, bytes] = {}  # packed: thousands of objects would pin the heap
         self.judged: dict[str, Judged] = {}
 
     def restore(self, judged: Mapping[str, Judged], findings: Iterable[Finding]) -> None:
@@ -44,8 +46,12 @@ class Memory:
             findings: open ones.
         """
         self.judged = dict(judged)
+        by_check: dict[str, list[Finding]] = {}
         for finding in findings:
-            self._findings.setdefault(finding.check, {})[finding.fingerprint] = finding
+            by_check.setdefault(finding.check, []).append(finding)
+        for check, found in by_check.items():
+            self._findings[check] = _pack(found)
+            self.judged.setdefault(check, Judged(check, "", findings=group(found, {})))
 
     def take(self, judgement: Judgement, plan: CorePlan, now: float) -> tuple[Judged, Changes]:
         """Take in a judgement; its results are counted and let go.
@@ -59,9 +65,10 @@ class Memory:
             What is kept of it, and what it did to the findings.
         """
         before = self.judged.get(judgement.check)
-        changes = advance(self._findings.get(judgement.check, {}).values(), judgement, now)
-        self._findings[judgement.check] = {item.fingerprint: _slim(item) for item in changes.remaining}
-        judged = keep(judgement, plan.digest if _fits(judgement, plan) else "", before)
+        changes = advance(self._open(judgement.check), judgement, now)
+        self._findings[judgement.check] = _pack(changes.remaining)
+        digest = plan.digest if _fits(judgement, plan) else ""
+        judged = keep(judgement, digest, before, changes.remaining)
         if before is None or before.runs != judged.runs:  # else the same run was judged again
             self._add_up(judged.samples)
         gauges = tuple(sample for sample in judged.samples if sample.name not in self._names)
@@ -82,7 +89,7 @@ class Memory:
         """
         judged = fail(check, plan.digest, reason, self.judged.get(check))
         self.judged[check] = judged
-        return judged, Changes(open=tuple(self._findings.get(check, {}).values()))
+        return judged, Changes(open=self._open(check))
 
     def inputs(self, plan: CorePlan, stats: Mapping[str, CheckStats]) -> Inputs:
         """Return what a snapshot is built from.
@@ -91,9 +98,12 @@ class Memory:
             plan: in force.
             stats: check -> what the supervisor counted.
         """
-        findings = (finding for of_check in self._findings.values() for finding in of_check.values())
         counters = tuple(Sample(name, labels, value) for (name, labels), value in self._counters.items())
-        return Inputs(plan, self.judged, findings, stats, counters)
+        return Inputs(plan, self.judged, stats, counters)
+
+    def _open(self, check: str) -> tuple[Finding, ...]:
+        packed = self._findings.get(check)
+        return _unpack(packed) if packed is not None else ()
 
     def _add_up(self, samples: Iterable[Sample]) -> None:
         for sample in samples:
@@ -111,12 +121,14 @@ def _fits(judgement: Judgement, plan: CorePlan) -> bool:
     return points == wanted
 
 
-def _slim(finding: Finding) -> Finding:
-    """Share the strings that thousands of findings have in common."""
-    return replace(
-        finding,
-        asset=sys.intern(finding.asset),
-        check=sys.intern(finding.check),
-        rule=sys.intern(finding.rule),
-        target=sys.intern(finding.target),
-    )
+_FIELDS = tuple(spec.name for spec in fields(Finding))
+
+
+def _pack(findings: Iterable[Finding]) -> bytes:
+    rows = [[getattr(finding, name) for name in _FIELDS] for finding in findings]
+    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode(), level=1)
+
+
+def _unpack(packed: bytes) -> tuple[Finding, ...]:
+    rows = (dict(zip(_FIELDS, row, strict=True)) for row in json.loads(zlib.decompress(packed)))
+    return tuple(Finding(**{**row, "severity": Severity(row["severity"])}) for row in rows)

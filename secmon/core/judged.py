@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from secmon.core.contract import Sample  # noqa: TC001  # core.codec reads the annotations of Judged
-from secmon.core.judgement import ReasonCount, WaivedUntil  # noqa: TC001  # likewise
+from secmon.core.judgement import ReasonCount  # noqa: TC001  # likewise
 from secmon.core.model import Outcome, Reason, Run, Severity, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from secmon.core.judgement import Judgement
+    from secmon.core.lifecycle import Finding
     from secmon.core.model import Result
 
 
@@ -37,6 +38,23 @@ class RuleCount:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Open findings that count alike.
+
+    Attributes:
+        asset: id of the asset.
+        severity: effective severity.
+        waived_until: Unix seconds until which a waiver covers them, 0 where there is none.
+        count: findings.
+    """
+
+    asset: str
+    severity: Severity
+    waived_until: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """What is kept of the latest judgement of one check.
 
@@ -46,8 +64,10 @@ class Judged:
         failure: why the latest run could not be judged, None where it was.
         runs: asset -> its latest run.
         last_complete: asset -> end, Unix seconds, of the last run that attempted all with its canary passing.
-        verdicts: one for each binding, without `complete`.
-        waived: fingerprint -> the waiver that covers it longest.
+        verdicts: one for each binding, without `complete`, and with one failure at most: the one that is
+            waived for the shortest time. Whether all failures are waived depends on that one alone.
+        waived: fingerprint of such a failure -> Unix seconds until which it is waived.
+        findings: open ones, grouped.
         rules: results that are not passes, by rule.
         outcomes: asset -> outcome -> results.
         reasons: why looks failed.
@@ -61,7 +81,8 @@ class Judged:
     runs: dict[str, Run] = field(default_factory=dict)
     last_complete: dict[str, float] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
-    waived: dict[str, WaivedUntil] = field(default_factory=dict)
+    waived: dict[str, float] = field(default_factory=dict)
+    findings: tuple[FindingGroup, ...] = ()
     rules: tuple[RuleCount, ...] = ()
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     reasons: tuple[ReasonCount, ...] = ()
@@ -69,24 +90,29 @@ class Judged:
     changes_at: float = 0.0
 
 
-def keep(judgement: Judgement, digest: str, before: Judged | None) -> Judged:
+def keep(judgement: Judgement, digest: str, before: Judged | None, findings: Iterable[Finding]) -> Judged:
     """Keep what the page needs of a judgement.
 
     Args:
         judgement: as the judge child handed it back.
         digest: of the plan that it was judged by.
         before: what was kept of the previous one, for `last_complete`.
+        findings: of the check, those that are open now.
 
     Returns:
         What is kept; the results are counted and let go.
     """
+    until = {waived.fingerprint: waived.expires for waived in judgement.waived}
+    verdicts = tuple(_weigh(verdict, until) for verdict in judgement.verdicts)
+    weakest = {fingerprint for verdict in verdicts for fingerprint in verdict.failures}
     return Judged(
         check=judgement.check,
         digest=digest,
         runs={run.asset: run for run in judgement.runs},
         last_complete=_last_complete(judgement.runs, before.last_complete if before else {}),
-        verdicts=tuple(replace(verdict, complete=()) for verdict in judgement.verdicts),
-        waived={waived.fingerprint: waived for waived in judgement.waived},
+        verdicts=verdicts,
+        waived={fingerprint: expires for fingerprint, expires in until.items() if fingerprint in weakest},
+        findings=group(findings, until),
         rules=_count_rules(judgement.results),
         outcomes=judgement.outcomes,
         reasons=judgement.reasons,
@@ -120,12 +146,33 @@ def fail(check: str, digest: str, reason: Reason, before: Judged | None) -> Judg
         runs=before.runs,
         last_complete=before.last_complete,
         verdicts=verdicts,
-        waived=before.waived,
+        findings=before.findings,
         rules=tuple(
             RuleCount(verdict.asset, verdict.rule, verdict.severity, Outcome.ERROR, 1) for verdict in verdicts
         ),
         outcomes={asset: {Outcome.ERROR.value: count} for asset, count in errors.items()},
     )
+
+
+def group(findings: Iterable[Finding], until: Mapping[str, float]) -> tuple[FindingGroup, ...]:
+    """Count open findings that count alike.
+
+    Args:
+        findings: of one check.
+        until: fingerprint -> Unix seconds until which it is waived.
+
+    Returns:
+        The groups.
+    """
+    counts = Counter(
+        (finding.asset, finding.severity, until.get(finding.fingerprint, 0.0)) for finding in findings
+    )
+    return tuple(FindingGroup(*key, count) for key, count in counts.items())
+
+
+def _weigh(verdict: Verdict, until: Mapping[str, float]) -> Verdict:
+    weakest = sorted(verdict.failures, key=lambda fingerprint: until.get(fingerprint, 0.0))[:1]
+    return replace(verdict, complete=(), failures=tuple(weakest))
 
 
 def _last_complete(runs: Iterable[Run], before: dict[str, float]) -> dict[str, float]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from secmon.core.contract import Sample
     from secmon.core.judged import Judged, RuleCount
-    from secmon.core.lifecycle import Finding
     from secmon.core.model import Verdict
     from secmon.core.plan import CorePlan, Pack
 
@@ -213,14 +212,12 @@ class Inputs:
     Attributes:
         plan: in force.
         judged: check -> what is kept of its latest judgement.
-        findings: every open finding.
         stats: check -> what the supervisor counted.
         counters: the checks' own counters since the core started.
     """
 
     plan: CorePlan
     judged: Mapping[str, Judged]
-    findings: Iterable[Finding]
     stats: Mapping[str, CheckStats]
     counters: tuple[Sample, ...] = ()
 
@@ -301,8 +298,8 @@ def _view(inputs: Inputs, now: float) -> _View:
     waived = frozenset(
         fingerprint
         for judged in current.values()
-        for fingerprint, waiver in judged.waived.items()
-        if waiver.expires > now
+        for fingerprint, expires in judged.waived.items()
+        if expires > now
     )
     verdicts: dict[str, list[Verdict]] = {}
     rules: dict[str, list[RuleCount]] = {}
@@ -312,9 +309,10 @@ def _view(inputs: Inputs, now: float) -> _View:
         for rule in judged.rules:
             rules.setdefault(rule.asset, []).append(rule)
     findings: dict[str, Counter[_FindingKey]] = {}
-    for finding in inputs.findings:
-        state: FindingState = "waived" if finding.fingerprint in waived else "open"
-        findings.setdefault(finding.asset, Counter())[finding.check, finding.severity, state] += 1
+    for judged in inputs.judged.values():
+        for group in judged.findings:
+            state: FindingState = "waived" if group.waived_until > now else "open"
+            findings.setdefault(group.asset, Counter())[judged.check, group.severity, state] += group.count
     return _View(now, current, verdicts, rules, findings, waived)
 
 

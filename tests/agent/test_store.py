@@ -43,8 +43,8 @@ def opened(tmp_path):
 
 def save(store, *results, previous=(), finished=1000.0, **changes):
     told = replace(judgement(PLAN, *results, finished=finished), **changes)
-    judged = keep(told, PLAN.digest, None)
     moved = advance(previous, told, finished)
+    judged = keep(told, PLAN.digest, None, moved.remaining)
     return store.save(judged, told.results, moved, finished), judged, moved
 
 
@@ -84,7 +84,7 @@ def test_findings_end_as_resolved_or_withdrawn(opened, tmp_path):
     _, _, first = save(store, *(result("ports.smb", port) for port in (1, 2, 3)))
     one, two, three = first.new
     changes = Changes(open=(one,), resolved=(two,), withdrawn=(three,))
-    judged = keep(judgement(PLAN), PLAN.digest, None)
+    judged = keep(judgement(PLAN), PLAN.digest, None, ())
     assert store.save(judged, (), changes, 2000.0)
     assert states(tmp_path) == {
         one.fingerprint: ("open", None),

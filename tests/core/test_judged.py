@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from secmon.core.judged import RuleCount, fail, keep
+from secmon.core.judged import FindingGroup, RuleCount, fail, group
+from secmon.core.judged import keep as keep_with
+from secmon.core.judgement import WaivedUntil
+from secmon.core.lifecycle import advance
 from secmon.core.model import Outcome, Reason, Severity
 from tests.support.judgements import ASSET, judgement, plan, result
 
 PLAN = plan()
+
+
+def keep(told, digest, before):
+    return keep_with(told, digest, before, advance((), told, 1.0).new)
 
 
 def test_results_are_counted_by_rule_and_let_go():
@@ -52,3 +59,27 @@ def test_a_run_that_could_not_be_judged_makes_errors_of_everything():
 def test_a_first_run_that_could_not_be_judged_knows_nothing():
     failed = fail("ports", "d1", Reason.CRASHED, None)
     assert (failed.verdicts, failed.outcomes, failed.last_complete) == ((), {}, {})
+
+
+def test_of_the_failures_of_a_rule_the_one_waived_for_the_shortest_time_is_kept():
+    failing = [result("ports.smb", port) for port in (1, 2, 3)]
+    waived = [
+        WaivedUntil(item.fingerprint, "w", expires)
+        for item, expires in zip(failing, (9.0, 5.0, 7.0), strict=True)
+    ]
+    for told, kept, until in (
+        (waived, failing[1], {failing[1].fingerprint: 5.0}),
+        (waived[1:], failing[0], {}),
+    ):
+        judged = keep(judgement(PLAN, *failing, waived=tuple(told)), "d1", None)
+        assert [verdict.failures for verdict in judged.verdicts if verdict.failures] == [(kept.fingerprint,)]
+        assert judged.waived == until
+
+
+def test_findings_that_count_alike_are_one_group():
+    told = judgement(PLAN, *(result("ports.smb", port) for port in (1, 2, 3)))
+    new = advance((), told, 1.0).new
+    assert set(group(new, {new[0].fingerprint: 5.0})) == {
+        FindingGroup(ASSET, Severity.HIGH, 5.0, 1),
+        FindingGroup(ASSET, Severity.HIGH, 0.0, 2),
+    }

@@ -22,9 +22,11 @@ DAY = 86_400.0
 
 
 def picture(of, told, now=1000.0, **inputs):
-    judged = {told.check: keep(told, of.digest, None)}
-    findings = advance((), told, now).remaining
-    return build(Inputs(of, judged, findings, {}, **inputs), AGENT, now)
+    return build(Inputs(of, {told.check: kept(told, of.digest)}, {}, **inputs), AGENT, now)
+
+
+def kept(told, digest):
+    return keep(told, digest, None, advance((), told, 1.0).remaining)
 
 
 def findings_of(state):
@@ -41,7 +43,7 @@ def test_a_clean_run_earns_everything():
 
 
 def test_before_the_first_run_nothing_is_covered_and_no_zero_pretends_that_all_is_well():
-    snapshot = build(Inputs(PLAN, {}, (), {}), AGENT, 1000.0)
+    snapshot = build(Inputs(PLAN, {}, {}), AGENT, 1000.0)
     (state,) = snapshot.assets
     assert (state.score.raw, state.score.coverage, state.score.grade) == (0.0, 0.0, "E")
     assert state.findings == ()
@@ -71,8 +73,8 @@ def test_a_waiver_holds_until_it_expires_and_needs_no_restart():
 
 def test_what_another_plan_judged_earns_nothing_and_shows_no_results_but_its_findings_stay():
     told = judgement(PLAN, result("ports.smb", 445))
-    judged = {CHECK: keep(told, "old digest", None)}
-    (state,) = build(Inputs(PLAN, judged, advance((), told, 1.0).new, {}), AGENT, 1000.0).assets
+    judged = {CHECK: kept(told, "old digest")}
+    (state,) = build(Inputs(PLAN, judged, {}), AGENT, 1000.0).assets
     assert state.score.coverage == 0.0
     assert state.rules == ()
     assert state.checks[0].outcomes == {}
@@ -81,8 +83,8 @@ def test_what_another_plan_judged_earns_nothing_and_shows_no_results_but_its_fin
 
 def test_a_run_that_could_not_be_judged_takes_its_points_and_keeps_its_findings():
     told = judgement(PLAN, result("ports.smb", 445))
-    judged = {CHECK: fail(CHECK, "d1", Reason.TIMEOUT, keep(told, "d1", None))}
-    snapshot = build(Inputs(PLAN, judged, advance((), told, 1.0).new, {}), AGENT, 1000.0)
+    judged = {CHECK: fail(CHECK, "d1", Reason.TIMEOUT, kept(told, "d1"))}
+    snapshot = build(Inputs(PLAN, judged, {}), AGENT, 1000.0)
     (state,) = snapshot.assets
     assert state.score.coverage == 0.0
     assert state.checks[0].outcomes["error"] == 2
@@ -103,7 +105,7 @@ def test_an_asset_that_has_left_the_plan_leaves_the_page():
 
 def test_a_disabled_check_is_no_check_of_the_agent_but_its_points_stay_possible():
     off = plan(enabled=False)
-    snapshot = build(Inputs(off, {}, (), {CHECK: CheckStats(missed=3)}), AGENT, 1000.0)
+    snapshot = build(Inputs(off, {}, {CHECK: CheckStats(missed=3)}), AGENT, 1000.0)
     assert snapshot.checks == ()
     assert snapshot.assets[0].checks[0].points.possible == 16
 

@@ -57,8 +57,8 @@ def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET):
     )
     told = replace(told, samples=tuple(gauges), reasons=(ReasonCount(name_of_asset, Reason.PERMISSION, 2),))
     stats = {CHECK: CheckStats(1000.0, 2.0, 1300.0, 1, 2, quarantined=True, failures={Reason.TIMEOUT: 4})}
-    judged = {CHECK: keep(told, of.digest, None)}
-    return build(Inputs(of, judged, advance((), told, 1000.0).new, stats, tuple(counters)), AGENT, 1000.0)
+    judged = {CHECK: keep(told, of.digest, None, advance((), told, 1000.0).new)}
+    return build(Inputs(of, judged, stats, tuple(counters)), AGENT, 1000.0)
 
 
 def parsed(page):
