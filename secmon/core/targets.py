@@ -227,7 +227,9 @@ class _Chooser:
                 self._add(spec, asset, typed.form, typed.text, typed.options | {NAMED: True})
 
     def refuse_unfit(self, given: Iterable[TypedTarget], names: list[str]) -> None:
-        """Tell of targets that no check takes which runs."""
+        """Tell of targets that no check takes which runs; where none takes any, each has said so."""
+        if names and not self.targets:
+            return
         usable = {form for name in names for form in _forms(self.registry.checks[name])}
         for typed in given:
             if typed.form not in usable:

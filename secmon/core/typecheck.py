@@ -221,6 +221,8 @@ def _check_values(values: Iterable[Cursor], name: str, spec: FieldSpec, *, as_it
     """Check every known value of a parameter where the parameter is used."""
     operator = OPERATORS[name]
     for value in values:
+        if value.value == []:  # a list that a site has not filled yet
+            continue
         if as_item and operator.operand in {"list", "networks", "pair"}:
             item = Cursor([value.value], value.place, value.key, value.faults)
             if operator.operand != "pair":

@@ -135,6 +135,13 @@ def test_a_wrong_rule_says_what_would_be_right(body, expected):
     assert faults_of(body) == [expected]
 
 
+def test_a_list_that_a_site_fills_may_be_empty():
+    body = (
+        "require: {address: {cidr: $nets}, user: {in: $users}}\nparams: {nets: {type: texts, default: []}, "
+    )
+    assert faults_of(f"{body}users: {{type: texts, default: []}}}}") == []
+
+
 def test_wrong_heads():
     assert faults_of("require: never", name="ports.Telnet") == [
         '2:9: rules[0].id: CHECK.NAME in lower-case letters, digits and hyphens is wanted, not "ports.Telnet"'

@@ -225,7 +225,6 @@ def test_options_go_over_the_settings_that_a_check_declares():
             {"checks": ("traffic",), "targets": ("db.vn",)},
             [
                 "traffic: the check traffic cannot look at what is given; it looks at: interface, local, pcap",
-                "db.vn: traffic cannot look at it; it is for ports",
             ],
         ),
         (
