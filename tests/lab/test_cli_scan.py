@@ -154,17 +154,20 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing(needs):
     wait_for(lambda: not children(scan.pid))
 
 
-def test_a_reader_that_leaves_early_is_no_error():
-    script = f'"{sys.executable}" -m secmon scan patches | head -1; echo "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(
-        ("bash", "-c", script), check=True, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT
-    )
+def test_a_reader_that_left_does_not_change_the_exit_code():
+    read, write = os.pipe()
+    os.close(read)
+    done = secmon("scan", "patches", stdout=write, stderr=subprocess.PIPE, capture_output=False)
+    os.close(write)
     assert done.stderr == ""
-    assert done.stdout.splitlines()[-1] == str(secmon("scan", "patches").returncode)
+    assert done.returncode == secmon("scan", "patches").returncode
 
 
 def test_a_terminal_sees_progress_and_colour():
-    leader, follower = pty.openpty()
+    try:
+        leader, follower = pty.openpty()
+    except OSError:
+        pytest.skip("needs a pseudo-terminal (devpts)")
     scan = subprocess.Popen(
         (*COMMAND, "scan", "ports"), cwd=ROOT, env=ENVIRONMENT, stdout=follower, stderr=follower
     )

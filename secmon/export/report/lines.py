@@ -17,6 +17,14 @@ MAX_WIDTH: Final = 120
 _BULLET: Final = "• "
 
 
+class _Console(Console):
+    """A console that leaves it to the caller what a reader who left means; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what happened."""
+        raise BrokenPipeError
+
+
 class Lines:
     """A page as it is written, top to bottom.
 
@@ -26,7 +34,7 @@ class Lines:
 
     def __init__(self, out: TextIO) -> None:
         terminal = out.isatty()
-        self._console = Console(
+        self._console = _Console(
             file=out,
             highlight=False,
             markup=False,

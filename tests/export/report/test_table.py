@@ -175,6 +175,16 @@ def test_lines_stay_short_enough_to_read_on_a_wide_terminal(monkeypatch):
     assert "─" * 121 not in shown
 
 
+class Closed(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_a_reader_who_left_is_the_callers_business():
+    with pytest.raises(BrokenPipeError):
+        table.render(samples.typical(), Closed(), table.Reader("vi"))
+
+
 def test_no_color_is_honoured(monkeypatch):
     shown = on_terminal(samples.typical(), monkeypatch, TERM="xterm", COLUMNS="80", NO_COLOR="1")
     assert "\x1b[3" not in shown
