@@ -44,6 +44,10 @@ MAX_WALKS: Final = 32_768
 MAX_SCANS: Final = 1024
 MAX_SERVICES: Final = 16_384
 MAX_PORTS_OF_WALK: Final = 64
+MAX_STRANGERS: Final = 256
+"""Sources that fail at one port in a window and at no other. Beyond it the port is down or under a flood,
+whose forged sources would only push walks out of the table; a scan loses one port by it."""
+
 _ALL_PORTS: Final = 65_536
 _PORTS_SHOWN: Final = 5
 
@@ -59,26 +63,25 @@ class _Walk:
 
     first: float
     last: float
-    ports: dict[int, tuple[float, bool]] = field(default_factory=dict)  # -> when, counted as a step
-    steps: int = 0
-    fates: list[int] = field(default_factory=lambda: [0] * len(Fate))
+    ports: dict[int, tuple[float, Fate, bool]]  # -> when, how it failed, whether that counted as a step
+    steps: int
 
-    def fail(self, port: int, now: float, *, counted: bool) -> None:
-        known = self.ports.get(port)
-        if known is None or (counted and not known[1]):
+    def fail(self, attempt: Attempt, *, counted: bool) -> None:
+        known = self.ports.get(attempt.port)
+        if known is None or (counted and not known[2]):
             self.steps += counted
         else:
-            counted = known[1]
-        self.ports[port] = (now, counted)
-        self.last = now
+            counted = known[2]
+        self.ports[attempt.port] = (attempt.ended, attempt.fate, counted)
+        self.last = attempt.ended
 
     def succeed(self, port: int) -> None:
-        _, counted = self.ports.pop(port, (0.0, False))
+        _, _, counted = self.ports.pop(port, (0.0, Fate.UNANSWERED, False))
         self.steps -= 1 + counted
 
     def rest(self) -> None:
         self.steps = 0
-        self.ports = {port: (when, False) for port, (when, _) in self.ports.items()}
+        self.ports = {port: (when, fate, False) for port, (when, fate, _) in self.ports.items()}
 
 
 @dataclass(slots=True)
@@ -88,17 +91,16 @@ class _Scan:
     first: float
     last: float
     threshold: int  # ports at which it was recognised
-    fates: list[int]
+    fates: list[int] = field(default_factory=lambda: [0] * len(Fate))  # of its attempts
     tried: bytearray = field(default_factory=lambda: bytearray(_ALL_PORTS // 8))
     distinct: int = 0
 
-    def fail(self, port: int, now: float) -> None:
-        self.last = now
+    def add(self, port: int) -> None:
         if not self.tried[port >> 3] & 1 << (port & 7):
             self.tried[port >> 3] |= 1 << (port & 7)
             self.distinct += 1
 
-    def succeed(self, port: int) -> None:
+    def remove(self, port: int) -> None:
         if self.tried[port >> 3] & 1 << (port & 7):
             self.tried[port >> 3] ^= 1 << (port & 7)
             self.distinct -= 1
@@ -119,6 +121,7 @@ class PortScan:
         self._scans: Recent[_Pair, _Scan] = Recent(MAX_SCANS)
         self._services: Recent[tuple[bytes, int], float] = Recent(MAX_SERVICES)
         self._alive: Recent[bytes, float] = Recent(MAX_SERVICES)
+        self._strangers: Recent[tuple[bytes, int], int] = Recent(MAX_SERVICES)
 
     def handlers(self) -> Mapping[type[Event], Callable[[Attempt], None]]:
         """Return what to call for each kind of event that it wants."""
@@ -127,6 +130,7 @@ class PortScan:
     def begin_window(self, now: float) -> None:
         """Forget the scans that were over before `now`; see `Detector.begin_window`."""
         self.overflowed = False
+        self._strangers = Recent(MAX_SERVICES)
         self._scans.drop_while(lambda scan: not 0 <= now - scan.last <= WALK_SECONDS)
 
     def tick(self, now: float) -> None:
@@ -142,40 +146,61 @@ class PortScan:
         ]
 
     def _attempt(self, attempt: Attempt) -> None:
-        fate, pair = attempt.fate, (attempt.client, attempt.server)
-        service = (attempt.server, attempt.port)
-        first_contact = service not in self._services
-        if fate in _FAILURES and first_contact:
-            self._fail(attempt, pair)
-        record = self._scans.get(pair) or self._walks.get(pair)
-        if record:
-            record.fates[fate] += 1
-        if fate is Fate.COMPLETED:
-            self._services.put(service, attempt.ended)
-            if record and first_contact:
-                record.succeed(attempt.port)
-        if fate in _ANSWERS:
-            self._alive.put(attempt.server, attempt.ended)
-
-    def _fail(self, attempt: Attempt, pair: _Pair) -> None:
+        pair, service = (attempt.client, attempt.server), (attempt.server, attempt.port)
+        is_new = service not in self._services  # not known to serve anybody
         scan = self._scans.get(pair)
         if scan:
-            scan.fail(attempt.port, attempt.ended)
+            self._go_on(scan, attempt, pair, is_new=is_new)
+        elif is_new and attempt.fate in _FAILURES:
+            self._walk(attempt, pair)
+        elif is_new and attempt.fate is Fate.COMPLETED:
+            walk = self._walks.get(pair)
+            if walk:
+                walk.succeed(attempt.port)
+        if attempt.fate is Fate.COMPLETED:
+            self._services.put(service, attempt.ended)
+        if attempt.fate in _ANSWERS:
+            self._alive.put(attempt.server, attempt.ended)
+
+    def _go_on(self, scan: _Scan, attempt: Attempt, pair: _Pair, *, is_new: bool) -> None:
+        scan.fates[attempt.fate] += 1
+        if is_new and attempt.fate in _FAILURES:
+            scan.add(attempt.port)
+            scan.last = attempt.ended
             self._scans.put(pair, scan)
-            return
-        walk = self._walks.get(pair) or _Walk(attempt.began, attempt.ended)
+        elif attempt.fate is Fate.COMPLETED:
+            scan.remove(attempt.port)
+
+    def _walk(self, attempt: Attempt, pair: _Pair) -> None:
+        walk = self._walks.get(pair)
+        if walk is None:
+            if self._is_crowded((attempt.server, attempt.port)):
+                return
+            walk = _Walk(attempt.began, attempt.ended, {}, 0)
         if attempt.ended - walk.last > WALK_SECONDS:
             walk.rest()
         counted = attempt.fate is Fate.REFUSED or self._is_alive(attempt.server, attempt.ended)
-        walk.fail(attempt.port, attempt.ended, counted=counted)
-        recent = sum(attempt.ended - when <= SLOW_SECONDS for when, _ in walk.ports.values())
-        if walk.steps >= WALK_ALARM or recent >= SLOW_PORTS:
+        walk.fail(attempt, counted=counted)
+        if walk.steps >= WALK_ALARM or self._is_slow_scan(walk):
             self._walks.pop(pair)
             self._recognise(pair, walk)
             return
         if len(walk.ports) > MAX_PORTS_OF_WALK:
             walk.ports = dict(list(walk.ports.items())[-SLOW_PORTS:])
         self._remember(pair, walk)
+
+    def _is_crowded(self, service: tuple[bytes, int]) -> bool:
+        """Count one more source that fails at a port and at no other."""
+        strangers = (self._strangers.get(service) or 0) + 1
+        if strangers <= MAX_STRANGERS:
+            self._strangers.put(service, strangers)
+        return strangers > MAX_STRANGERS
+
+    @staticmethod
+    def _is_slow_scan(walk: _Walk) -> bool:
+        if len(walk.ports) < SLOW_PORTS:
+            return False
+        return sum(walk.last - when <= SLOW_SECONDS for when, _, _ in walk.ports.values()) >= SLOW_PORTS
 
     def _is_alive(self, server: bytes, now: float) -> bool:
         answered = self._alive.get(server)
@@ -187,9 +212,10 @@ class PortScan:
             self.overflowed = True
 
     def _recognise(self, pair: _Pair, walk: _Walk) -> None:
-        scan = _Scan(walk.first, walk.last, len(walk.ports), walk.fates)
-        for port in walk.ports:
-            scan.fail(port, walk.last)
+        scan = _Scan(walk.first, walk.last, len(walk.ports))
+        for port, (_, fate, _) in walk.ports.items():
+            scan.add(port)
+            scan.fates[fate] += 1
         if self._scans.put(pair, scan):
             self.overflowed = True
 

@@ -78,13 +78,14 @@ class _Backlog:
 
     def advance(self, second: int) -> None:
         """Close the seconds before `second`."""
+        if second == self.second:
+            return
         if second > self.second:
             idle = second - self.second - 1
             self.excess = max(0.0, min(self.level, CEILING) - DRIFT * idle)
             self.mean = (MEMORY * self.mean + (1 - MEMORY) * self.completed) * MEMORY ** min(idle, 1000)
-        if second != self.second:  # a clock that was set back begins a second, too
-            self.lost = self.completed = 0
-            self.second = second
+        self.lost = self.completed = 0  # a clock that was set back begins a second, too
+        self.second = second
 
     def forget(self) -> None:
         """Begin a new episode: nothing of an earlier one counts."""
@@ -99,9 +100,10 @@ class _Backlog:
         self.most = max(self.most, self.lost)
         self.first = self.first or attempt.began
         count_source(self.sources, attempt.client)
-        if self.level > 0:
+        level = self.level
+        if level > 0:
             self.last = attempt.ended
-            self.peak = max(self.peak, self.level)
+            self.peak = max(self.peak, level)
 
 
 class SynFlood:
@@ -151,7 +153,9 @@ class SynFlood:
             backlog.completed += 1
         elif attempt.fate in _LOST:
             backlog.lose(attempt)
-        if flood or backlog.level > ALARM:
+        if flood:
+            return
+        if backlog.peak > ALARM:
             self._backlogs.pop(service)
             self._crowd(self._floods.put(service, backlog))
         else:
@@ -183,11 +187,6 @@ def _incident(service: _Service, backlog: _Backlog) -> Incident:
     alone = bool(heaviest) and backlog.sources[heaviest] * 2 >= lost
     source = address_text(heaviest) if alone else None
     origin = f"most of them from {source}" if source else "no single source sent half of them"
-    completed = sum(backlog.fates[fate] for fate in _COMPLETED)
-    counter = [f"{completed} handshakes were completed in the same time"] if completed else []
-    if backlog.fates[Fate.REFUSED]:
-        refused = backlog.fates[Fate.REFUSED]
-        counter.append(f"{refused} were refused, as when a client keeps trying a service that is down")
     return Incident(
         source=source,
         destination=destination,
@@ -200,5 +199,15 @@ def _incident(service: _Service, backlog: _Backlog) -> Incident:
             f"{lost} connections to port {port} of {destination} were begun and not completed,"
             f" {backlog.most} in one second at most; {origin}"
         ),
-        counter_evidence="; ".join(counter),
+        counter_evidence=_counter_evidence(backlog),
     )
+
+
+def _counter_evidence(backlog: _Backlog) -> str:
+    completed = sum(backlog.fates[fate] for fate in _COMPLETED)
+    refused = backlog.fates[Fate.REFUSED]
+    if refused:
+        return f"{refused} were refused, as when clients keep trying a service that is down"
+    if completed:
+        return f"{completed} handshakes were completed in the same time"
+    return "no handshake was completed: a server that is down under the load of its clients looks the same"

@@ -148,11 +148,22 @@ def test_forged_sources_stay_within_the_limits_and_the_overflow_is_told(monkeypa
     assert not detector.overflowed
 
 
+def test_a_flood_of_one_port_does_not_hide_a_scan():
+    detector = PortScan(Surroundings())
+    flood = [
+        (number / 1e5, 80, SILENT, number.to_bytes(4, "big")) for number in range(port_scan.MAX_WALKS + 5000)
+    ]
+    flood[::4000] = [(flood[at][0], 1000 + at, REFUSED) for at in range(0, len(flood), 4000)]
+    tell(detector, *flood)
+    assert found(detector) == [("10.0.0.9", "10.0.0.1", 10)]
+    assert not detector.overflowed
+
+
 def test_a_scan_amid_forged_sources_is_still_found(monkeypatch):
     monkeypatch.setattr(port_scan, "MAX_WALKS", 100)
     detector = PortScan(Surroundings())
     for number in range(1000):
-        tell(detector, (number / 1000, 80, SILENT, ip(f"172.16.{number >> 8}.{number & 255}")))
+        tell(detector, (number / 1000, number % 9, SILENT, ip(f"172.16.{number >> 8}.{number & 255}")))
         if number % 50 == 0:
             tell(detector, (number / 1000, 1000 + number, REFUSED))
     assert found(detector) == [("10.0.0.9", "10.0.0.1", 20)]
