@@ -61,8 +61,8 @@ class Lab:
         with self.background(where, sys.executable, "-m", "tests.lab.traffic_lab", arguments) as process:
             assert process.stdout.readline() == "capturing\n", process.stderr.read()
             yield told
-            out, err = process.communicate(timeout=seconds + 30)
-            assert process.returncode == 0, err
+            out = process.stdout.read()  # communicate() would miss what readline() has already buffered
+            assert process.wait(timeout=seconds + 30) == 0, process.stderr.read()
             told.update(json.loads(out))
 
 
