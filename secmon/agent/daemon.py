@@ -362,9 +362,10 @@ class _Core:
         """Write what `secmon status` shows when it has changed, and once a minute."""
         status = make_status(snapshot, os.getpid())
         told = {key: value for key, value in status.items() if key != "at"}
-        if self._store is not None and (told != self._status or now >= self._status_at):
+        if self._store is None or (told == self._status and now < self._status_at):
+            return
+        if self._store.save_status(status):
             self._status, self._status_at = told, now + _STATUS_SECONDS
-            self._store.save_status(status)
 
 
 def _is_scheduled(check: CheckPlan) -> bool:
