@@ -65,8 +65,15 @@ class Counters:
         self.last_run = max(part.finished for part in parts)
         self.duration = self.last_run - min(part.started for part in parts)
         long_lived = any(part.window for part in parts)
-        self.bad_runs = self.bad_runs + 1 if kills or (reasons and long_lived) else 0
+        self._note_end(interval, clock, bad=bool(kills or (reasons and long_lived)), long_lived=long_lived)
+
+    def note_end(self, interval: float, clock: float) -> None:
+        """Count that a long-lived probe ended well, as it should not, between two windows."""
+        self._note_end(interval, clock, bad=True, long_lived=True)
+
+    def _note_end(self, interval: float, clock: float, *, bad: bool, long_lived: bool) -> None:
+        self.bad_runs = self.bad_runs + 1 if bad else 0
         self.quarantined = self.bad_runs >= QUARANTINE_AFTER
-        if self.quarantined or (self.bad_runs and long_lived):
+        if self.quarantined or (bad and long_lived):
             pause = interval * 2.0 ** min(self.bad_runs - QUARANTINE_AFTER + 1, 30)
             self.paused_until = clock + min(pause, max(interval, PAUSE_LIMIT_SECONDS))

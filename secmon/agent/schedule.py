@@ -52,9 +52,9 @@ class _Due:
 
 
 class Schedule:
-    """Wakes a selector when checks are due.
+    """Wakes a selector when checks are due: soon after they were planned, and then once an interval.
 
-    Starting it starts a thread: the core drops its capabilities before.
+    Making one starts a thread: the core drops its capabilities before.
 
     Args:
         wall: Unix seconds.
@@ -105,7 +105,8 @@ class Schedule:
     def check_clock(self) -> float:
         """Find out whether the wall clock was set, and if so schedule anew by the clock that was not.
 
-        The main loop calls this every few seconds.
+        The main loop calls this in every turn: APScheduler goes by the wall clock, and would wait for as long
+        as that was set back.
 
         Returns:
             Seconds by which it was set, 0 where it was not.
@@ -119,8 +120,8 @@ class Schedule:
         return step
 
     def close(self) -> None:
-        """End the thread; it never waits for a check."""
-        self._scheduler.shutdown(wait=False)
+        """End the thread; no check is ever waited for, since none runs in it."""
+        self._scheduler.shutdown()
         os.close(self._wakeup)
 
     def next_times(self) -> dict[str, float]:
@@ -137,7 +138,7 @@ class Schedule:
         return scheduler
 
     def _rebuild(self) -> None:
-        self._scheduler.shutdown(wait=False)
+        self._scheduler.shutdown()
         self._scheduler = self._make()
         wall, boot = self._wall(), self._boot()
         self._offset = wall - boot

@@ -18,17 +18,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secmon.agent import child, confine
-from secmon.agent.channel import (
-    REQUEST_LIMIT,
-    Channel,
-    Event,
-    Request,
-    check_request,
-    decode_request,
-    receive,
-    send_event,
-)
+from secmon.agent import channel, child, confine
+from secmon.agent.channel import Channel, Event, Request
 from secmon.agent.drain import Drain
 from secmon.agent.exits import EXIT_CRASHED, EXIT_OK, status_of
 from secmon.agent.processes import OwnChildren, ended, keep_descriptors, kill_group
@@ -155,10 +146,10 @@ class _Spawner:
         fds: list[int] = []
         try:
             # Two descriptors at most are taken up; the kernel closes further ones.
-            data, fds = receive(self._core, REQUEST_LIMIT + 1, 2)
+            data, fds = channel.receive(self._core, channel.REQUEST_LIMIT + 1, 2)
             if not data and ready & _GONE:
                 return False
-            request = decode_request(data)
+            request = channel.decode_request(data)
             run = request.run
             self._obey(request, fds)
         except ValueError as error:
@@ -178,7 +169,7 @@ class _Spawner:
         Raises:
             ValueError: it may not.
         """
-        check_request(request, self._setup.registry, fds=len(fds), has_plan=self._plan >= 0)
+        channel.check_request(request, self._setup.registry, fds=len(fds), has_plan=self._plan >= 0)
         living = next((one for one in self._children.values() if one.request.run == request.run), None)
         if request.do in ("extend", "kill"):
             if living is None:
@@ -294,7 +285,7 @@ class _Spawner:
         while self._outbox:
             event = self._outbox[0]
             try:
-                send_event(self._core, event)
+                channel.send_event(self._core, event)
             except BlockingIOError:
                 return True
             except OSError:

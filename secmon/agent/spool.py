@@ -88,6 +88,11 @@ class Frames:
         """The last line has no end."""
         return bool(self._tail)
 
+    @property
+    def empty(self) -> bool:
+        """Nothing has come."""
+        return not (self.size or self._tail or self.broken)
+
     def copy_to(self, fd: int) -> None:
         """Append the whole lines to another file."""
         offset = 0
@@ -101,8 +106,8 @@ class Frames:
 
 def _read_progress(line: bytes) -> tuple[int, int] | None:
     """Read a progress frame of an unprivileged child; None where it is not quite one."""
-    words = line[len(_PROGRESS) : _PROGRESS_LIMIT].removesuffix(b"]}").split(b",")
-    if len(words) != 2 or not all(word.isdigit() for word in words):
+    words = line[len(_PROGRESS) :].removesuffix(b"]}").split(b",")
+    if len(line) > _PROGRESS_LIMIT or len(words) != 2 or not all(word.isdigit() for word in words):
         return None
     return int(words[0]), int(words[1])
 

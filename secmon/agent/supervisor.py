@@ -213,11 +213,16 @@ class Supervisor:
             state.restart = not state.parts
             self.tick()
             return
+        state.restart = bool(part.window)
+        if part.window and status == "ok" and part.frames.empty:  # its last window has been judged
+            part.frames.close()
+            state.parts = []
+            state.counters.note_end(state.interval, self._clock())
+            return
         if status == "ok" and (part.frames.cut_short or part.window):
             status = Reason.CRASHED.value  # it ended in half a frame, or should not have ended at all
         part.status, part.finished = part.status or status, self._now()
         if all(other.finished for other in state.parts):
-            state.restart = bool(part.window)
             self._judge(part.check, state)
 
     # Runs.

@@ -341,6 +341,8 @@ def windows(handles: Handles, emit: Emit) -> None:
             emit.facts(target, [Fact("thing", {"name": f"window {number}"})])
             emit.end(target, OK, Completeness.OK)
         time.sleep(handles.task.settings["window"])
+    if handles.task.settings["then"] == "return":
+        return
     _open_and_tell(handles, emit)
     if handles.task.settings["then"] == "hang":
         _sleep_for_ever()
