@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 EXIT_OK: Final = 0
 EXIT_FAULTS: Final = 2
 
-_DEFAULTS: Final = "built-in defaults"
+DEFAULTS: Final = "built-in defaults"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +99,36 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
         What `observe` needs; mistakes are in its faults.
     """
     faults: list[Fault] = []
-    own = _own()
+    own = find_own()
     path = paths.find_configuration(invocation.config, invocation.environment)
-    document, sha256 = _read_configuration(path, faults) if path else (None, "")
-    configuration, found = read_settings(document, path or _DEFAULTS, registry, own)
+    document, sha256 = read_configuration(path, faults) if path else (None, "")
+    configuration, found = read_settings(document, path or DEFAULTS, registry, own)
     faults += found
     packs.allow_open_files()
-    opened = tuple(_open_packs(configuration, invocation, faults))
+    opened = tuple(open_packs(configuration, invocation, faults))
     faults += _check_named_files(invocation)
     state_dir = paths.state_folder(configuration.state_dir, invocation.environment, root=os.geteuid() == 0)
     return Handles(registry, invocation, configuration, own, opened, tuple(faults), sha256, state_dir)
 
 
-def _own() -> Own:
+def find_own() -> Own:
+    """Return what this host is called."""
     addresses: frozenset[str] = frozenset()
     with contextlib.suppress(Unavailable):  # then only loopback and names are known to be this host
         addresses = own_addresses()
     return Own(socket.gethostname(), addresses)
 
 
-def _read_configuration(path: str, faults: list[Fault]) -> tuple[Any, str]:
-    """Return the document of secmon.yml and its digest."""
+def read_configuration(path: str, faults: list[Fault]) -> tuple[Any, str]:
+    """Read secmon.yml.
+
+    Args:
+        path: where it is.
+        faults: where it tells what is wrong with the file.
+
+    Returns:
+        Its document, None where it cannot be read, and its digest.
+    """
     top = Place(path, 1, 1)
     try:
         fd = open_regular(path)
@@ -136,9 +145,19 @@ def _read_configuration(path: str, faults: list[Fault]) -> tuple[Any, str]:
     return document.value, packs.digest(data)
 
 
-def _open_packs(
+def open_packs(
     configuration: Configuration, invocation: Invocation, faults: list[Fault]
 ) -> Iterable[packs.OpenPack]:
+    """Open every pack that the command line or the configuration names.
+
+    Args:
+        configuration: names packs.
+        invocation: its `rules` and `waivers` replace those of the configuration.
+        faults: where it tells what cannot be opened.
+
+    Yields:
+        Rules first, then waivers, then overrides.
+    """
     here = Place(COMMAND_LINE, 1, 1)
     rules = tuple(PathSetting(path, here, "--rules") for path in invocation.rules)
     rules = rules or configuration.rules or (PathSetting(BUILTIN, here, "rules.paths"),)
@@ -192,15 +211,16 @@ def observe(handles: Handles, out: BinaryIO) -> int:
     faults += _refuse_unsigned(handles, read)
     parts = _bind(handles, chosen, content, read, faults)
     if faults:
-        lines: Iterable[Any] = (_fault_line(fault) for fault in _in_order(faults))
+        lines: Iterable[Any] = (fault_line(fault) for fault in in_order(faults))
     else:
         lines = (encode(half) for half in assemble(parts, handles.registry))
-    out.writelines(_json_line(line) for line in lines)
+    out.writelines(json_line(line) for line in lines)
     out.flush()
     return EXIT_FAULTS if faults else EXIT_OK
 
 
-def _json_line(value: Any) -> bytes:
+def json_line(value: Any) -> bytes:
+    """Return a JSON value as one line of what a child writes."""
     # Paths that are no UTF-8 come as lone surrogates, which cannot be written as they are.
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
@@ -290,14 +310,15 @@ def _language(handles: Handles) -> str:
     return "en" if locale.startswith("en") else "vi"
 
 
-def _in_order(faults: Iterable[Fault]) -> list[Fault]:
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
     """Return faults by file, line and column, each once."""
     return sorted(
         dict.fromkeys(faults), key=lambda fault: (fault.place.file, fault.place.line, fault.place.column)
     )
 
 
-def _fault_line(fault: Fault) -> dict[str, Any]:
+def fault_line(fault: Fault) -> dict[str, Any]:
+    """Return a fault as a child writes it; agent.audit.read_faults reads it."""
     return {
         "file": fault.place.file,
         "line": fault.place.line,

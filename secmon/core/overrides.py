@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from secmon.core.model import Json
     from secmon.core.rule import Rule
 
-_KEYS: Final = ("match", "rule", "params", "severity", "reason")
-_MATCH_KEYS: Final = ("unit", "asset")
+OVERRIDE_KEYS: Final = ("match", "rule", "params", "severity", "reason")
+OVERRIDE_REQUIRED: Final = ("match", "rule", "reason")
+MATCH_KEYS: Final = ("unit", "asset")
 
 
 def load_overrides(
@@ -52,8 +53,8 @@ def load_overrides(
 def _read_override(
     cursor: Cursor, rules: Sequence[Rule], ids: frozenset[str] | None, registry: Registry
 ) -> Override | None:
-    fields = cursor.mapping(_KEYS, ("match", "rule", "reason"))
-    match = read_match(fields["match"], _MATCH_KEYS) if "match" in fields else {}
+    fields = cursor.mapping(OVERRIDE_KEYS, OVERRIDE_REQUIRED)
+    match = read_match(fields["match"], MATCH_KEYS) if "match" in fields else {}
     pattern = read_pattern(fields["rule"], ids) if "rule" in fields else None
     reason = read_text(fields["reason"]) if "reason" in fields else None
     severity = read_enum(fields["severity"], Severity) if "severity" in fields else None

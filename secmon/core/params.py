@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("integer", "number", "text", "texts", "boolean", "predicates")
 LEVELS: Final = tuple(f"level_{level}" for level in range(1, 6))
-_KEYS: Final = ("type", "default", *LEVELS, "tighten", "local", "unit")
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
-_ORDERED: Final = ("integer", "number")
+PARAM_KEYS: Final = ("type", "default", *LEVELS, "tighten", "local", "unit")
+PARAM_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+ORDERED: Final = ("integer", "number")
 
 
 def read_params(cursor: Cursor | None, kind: KindSpec) -> tuple[dict[str, Param], dict[str, list[Cursor]]]:
@@ -48,7 +48,7 @@ def read_params(cursor: Cursor | None, kind: KindSpec) -> tuple[dict[str, Param]
     params: dict[str, Param] = {}
     values: dict[str, list[Cursor]] = {}
     for name, entry in (cursor.entries() if cursor else {}).items():
-        if not _NAME.match(name):
+        if not PARAM_NAME.match(name):
             entry.fault(f"{show(name)} cannot be a name", "use lower-case letters, digits and _")
         elif isinstance(entry.value, dict):
             values[name] = []
@@ -62,7 +62,7 @@ def read_params(cursor: Cursor | None, kind: KindSpec) -> tuple[dict[str, Param]
 
 def _read_param(name: str, cursor: Cursor, kind: KindSpec, right: list[Cursor]) -> Param | None:
     """Read one parameter, and collect those of its values that are of its type."""
-    fields = cursor.mapping(_KEYS, ("type",))
+    fields = cursor.mapping(PARAM_KEYS, ("type",))
     type_name = read_word(fields["type"], TYPES) if "type" in fields else None
     if type_name is None:
         return None
@@ -76,7 +76,7 @@ def _read_param(name: str, cursor: Cursor, kind: KindSpec, right: list[Cursor]) 
     if "default" in values and values["default"] is None:
         values["default"] = plain(fields["default"].value)
     tighten = read_word(fields["tighten"], ("up", "down")) if "tighten" in fields else ""
-    if tighten and type_name not in _ORDERED:
+    if tighten and type_name not in ORDERED:
         fields["tighten"].fault(
             f"a parameter of type {type_name} has no stricter side", "only numbers have one"
         )

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from secmon.core.model import Json
     from secmon.core.rule import Place, Rule
 
-_PROFILE_KEYS: Final = ("name", "platform", "roles", "vantage", "why")
-_USE_KEYS: Final = ("use", "params", "severity", "enabled", "reason")
+PROFILE_KEYS: Final = ("name", "platform", "roles", "vantage", "why")
+PROFILE_REQUIRED: Final = ("name", "vantage", "why")
+USE_KEYS: Final = ("use", "params", "severity", "enabled", "reason")
 NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 
 
@@ -72,7 +73,7 @@ def load_profiles(
 
 
 def _read_profile(cursor: Cursor, uses: tuple[Use, ...]) -> Profile | None:
-    fields = cursor.mapping(_PROFILE_KEYS, ("name", "vantage", "why"))
+    fields = cursor.mapping(PROFILE_KEYS, PROFILE_REQUIRED)
     name = None
     if "name" in fields:
         wanted = "a name in lower-case letters, digits and hyphens"
@@ -100,7 +101,7 @@ def _read_uses(
     cursor: Cursor, rules: Sequence[Rule], ids: frozenset[str], registry: Registry
 ) -> Iterable[Use]:
     for item in cursor.items():
-        fields = item.mapping(_USE_KEYS, ("use",))
+        fields = item.mapping(USE_KEYS, ("use",))
         pattern = read_pattern(fields["use"], ids) if "use" in fields else None
         enabled = read_boolean(fields["enabled"]) if "enabled" in fields else True
         reason = read_text(fields["reason"]) if "reason" in fields else ""

@@ -12,8 +12,8 @@ DAY_SECONDS: Final = 86_400
 VIETNAM: Final = timezone(timedelta(seconds=VIETNAM_UTC_OFFSET_SECONDS))
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": DAY_SECONDS}
 _DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])\Z")
-_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
-_INSTANT: Final = re.compile(
+DAY_PATTERN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+INSTANT_PATTERN: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 _FIRST_YEAR: Final = 1970
@@ -49,7 +49,7 @@ def parse_day(text: str) -> date:
     Raises:
         ValueError: there is no such day.
     """
-    if not _DAY.match(text):
+    if not DAY_PATTERN.match(text):
         raise ValueError("a day is written YYYY-MM-DD")
     try:
         day = date.fromisoformat(text)
@@ -96,9 +96,9 @@ def parse_instant(text: str) -> float:
     Raises:
         ValueError: it is neither.
     """
-    if _DAY.match(text):
+    if DAY_PATTERN.match(text):
         return day_start(parse_day(text))
-    if not _INSTANT.match(text):
+    if not INSTANT_PATTERN.match(text):
         raise ValueError("an instant is written 2026-11-23 or 2026-11-23T08:00:00+07:00")
     try:
         moment = datetime.fromisoformat(text)

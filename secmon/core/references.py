@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from secmon.core.model import Asset
 
 ASSET_FIELDS: Final = ("level", "roles", "unit", "id", "platform")
-_NAME: Final = re.compile(r"\$(?:(fact|asset)\.)?([a-z][a-z0-9_]*)\Z")
+REFERENCE: Final = re.compile(r"\$(?:(fact|asset)\.)?([a-z][a-z0-9_]*)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def parse_reference(value: Any) -> Reference | None:
     """
     if not isinstance(value, str) or not value.startswith("$") or value.startswith("$$"):
         return None
-    found = _NAME.match(value)
+    found = REFERENCE.match(value)
     if not found:
         raise ValueError("write $name, $fact.field or $asset.name; $$ for a text that begins with $")
     return Reference(found[1] or "param", found[2])  # type: ignore[arg-type]  # the pattern has only these

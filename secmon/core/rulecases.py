@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from secmon.core.model import Json
     from secmon.core.rule import Rule
 
-_KEYS: Final = ("name", "facts", "looked", "params", "level", "roles", "now", "expect")
-_COMPLETE: Final = "complete"
+CASE_KEYS: Final = ("name", "facts", "looked", "params", "level", "roles", "now", "expect")
+CASE_REQUIRED: Final = ("name", "facts", "expect")
+COMPLETE: Final = "complete"
 _DEFAULT_LEVEL: Final = 2
 
 
@@ -58,13 +59,13 @@ def read_tests(cursor: Cursor, rule: Rule, kind: KindSpec) -> tuple[RuleTest, ..
 
 def _read_test(cursor: Cursor, rule: Rule, kind: KindSpec) -> RuleTest | None:
     before = len(cursor.faults)
-    fields = cursor.mapping(_KEYS, ("name", "facts", "expect"))
+    fields = cursor.mapping(CASE_KEYS, CASE_REQUIRED)
     name = read_text(fields["name"]) if "name" in fields else None
     facts = _read_facts(fields["facts"], kind) if "facts" in fields else ()
     expect = read_enum(fields["expect"], Outcome) if "expect" in fields else None
     looked = None
     if "looked" in fields:
-        looked = read_word(fields["looked"], [_COMPLETE, *(reason.value for reason in Reason)])
+        looked = read_word(fields["looked"], [COMPLETE, *(reason.value for reason in Reason)])
     level = read_integer(fields["level"], 1, 5) if "level" in fields else _DEFAULT_LEVEL
     roles: tuple[Role, ...] = (Role.SERVER,)
     if "roles" in fields:
@@ -80,7 +81,7 @@ def _read_test(cursor: Cursor, rule: Rule, kind: KindSpec) -> RuleTest | None:
         facts=facts,
         expect=expect.value,
         place=cursor.place,
-        looked=None if looked == _COMPLETE else looked,
+        looked=None if looked == COMPLETE else looked,
         params=params,
         level=level or _DEFAULT_LEVEL,
         roles=tuple(role.value for role in roles),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from secmon.core.model import Json
     from secmon.core.rule import Param
 
-_KEYS: Final = (
+RULE_KEYS: Final = (
     "id",
     "check",
     "severity",
@@ -36,12 +36,12 @@ _KEYS: Final = (
     "maps",
     "tests",
 )
-_REQUIRED: Final = ("id", "check", "severity", "for_each", "title", "fix")
-_NEVER: Final = "never"
-_ID: Final = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-_FRAMEWORK: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*\Z")
-_MAP_KEYS: Final = ("section", "status")
-_MAP_STATUSES: Final = ("confirmed", "unconfirmed")
+RULE_REQUIRED: Final = ("id", "check", "severity", "for_each", "title", "fix")
+NEVER: Final = "never"
+RULE_ID: Final = re.compile(r"[a-z][a-z0-9]*\.[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+FRAMEWORK: Final = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*\Z")
+MAP_KEYS: Final = ("section", "status")
+MAP_STATUSES: Final = ("confirmed", "unconfirmed")
 
 
 def is_profile(document: Any) -> bool:
@@ -107,7 +107,7 @@ def _claim_id(cursor: Cursor, places: dict[str, Place]) -> None:
 
 def _read_rule(cursor: Cursor, registry: Registry) -> Rule | None:
     before = len(cursor.faults)
-    fields = cursor.mapping(_KEYS, _REQUIRED)
+    fields = cursor.mapping(RULE_KEYS, RULE_REQUIRED)
     check = _read_check(fields, registry)
     rule_id = _read_id(fields, check)
     severity = read_enum(fields["severity"], Severity) if "severity" in fields else None
@@ -149,7 +149,7 @@ def _read_id(fields: dict[str, Cursor], check: CheckSpec | None) -> str | None:
         return None
     field = fields["id"]
     wanted = "CHECK.NAME in lower-case letters, digits and hyphens"
-    rule_id = read_text(field, pattern=_ID, wanted=wanted)
+    rule_id = read_text(field, pattern=RULE_ID, wanted=wanted)
     if rule_id is not None and check is not None and not rule_id.startswith(f"{check.name}."):
         field.fault(f"{show(rule_id)} does not begin with its check", f"write {check.name}.NAME")
         return None
@@ -178,7 +178,7 @@ def _require_one_verdict(cursor: Cursor, fields: dict[str, Cursor]) -> None:
 
 
 def _is_never(fields: dict[str, Cursor]) -> bool:
-    return "require" in fields and fields["require"].value == _NEVER
+    return "require" in fields and fields["require"].value == NEVER
 
 
 def _read_logic(cursor: Cursor, fields: dict[str, Cursor], kind: KindSpec) -> dict[str, Param]:
@@ -223,7 +223,7 @@ def _read_maps(cursor: Cursor) -> Json:
     """Read which sections of which framework a rule gives evidence for."""
     maps: Json = {}
     for name, field in cursor.entries().items():
-        if not _FRAMEWORK.match(name):
+        if not FRAMEWORK.match(name):
             field.fault(f"{show(name)} cannot name a framework", "use lower-case letters, digits and hyphens")
         maps[name] = list(read_list(field, _read_section, least=1))
     return maps
@@ -232,9 +232,9 @@ def _read_maps(cursor: Cursor) -> Json:
 def _read_section(cursor: Cursor) -> Any:
     if not isinstance(cursor.value, dict):
         return read_text(cursor)
-    fields = cursor.mapping(_MAP_KEYS, ("section",))
+    fields = cursor.mapping(MAP_KEYS, ("section",))
     if "section" in fields:
         read_text(fields["section"])
     if "status" in fields:
-        read_word(fields["status"], _MAP_STATUSES)
+        read_word(fields["status"], MAP_STATUSES)
     return plain(cursor.value)

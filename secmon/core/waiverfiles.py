@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 LONGEST: Final = timedelta(days=180)
 """From the day that a waiver was made to its last day."""
 
-_KEYS: Final = ("id", "rule", "match", "reason", "author", "approved_by", "created", "expires")
-_MATCH_KEYS: Final = ("unit", "asset", "subject")
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+WAIVER_KEYS: Final = ("id", "rule", "match", "reason", "author", "approved_by", "created", "expires")
+WAIVER_MATCH_KEYS: Final = ("unit", "asset", "subject")
+WAIVER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ def load_waivers(
 
 
 def _read_waiver(cursor: Cursor, known: Known) -> Waiver | None:
-    fields = cursor.mapping(_KEYS, _KEYS)
+    fields = cursor.mapping(WAIVER_KEYS, WAIVER_KEYS)
     texts = {
         key: read_text(fields[key]) for key in ("rule", "reason", "author", "approved_by") if key in fields
     }
     waiver_id = None
     if "id" in fields:
-        waiver_id = read_text(fields["id"], pattern=_ID, wanted="an id of letters, digits and .-_")
-    match = read_match(fields["match"], _MATCH_KEYS) if "match" in fields else {}
+        waiver_id = read_text(fields["id"], pattern=WAIVER_ID, wanted="an id of letters, digits and .-_")
+    match = read_match(fields["match"], WAIVER_MATCH_KEYS) if "match" in fields else {}
     rule_id = texts.get("rule")
     subject: Json = {}
     if rule_id is not None:
