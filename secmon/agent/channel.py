@@ -200,7 +200,9 @@ class Channel:
         with contextlib.suppress(ChildProcessError, ProcessLookupError):
             watch = os.pidfd_open(self.pid)
             try:
-                select.select([watch], [], [], _CLOSE_SECONDS)
+                poll = select.poll()
+                poll.register(watch, select.POLLIN)
+                poll.poll(_CLOSE_SECONDS * 1000)
             finally:
                 os.close(watch)
             os.waitpid(self.pid, os.WNOHANG)

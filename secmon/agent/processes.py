@@ -19,6 +19,13 @@ def kill_group(pid: int) -> None:
             kill(pid, signal.SIGKILL)
 
 
+def open_standard_streams() -> None:
+    """Open /dev/null where standard streams are closed, so that nothing else takes their numbers."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:  # standard error
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
 def keep_descriptors(kept: Iterable[int], null: Iterable[int]) -> None:
     """Close every descriptor above 2 that is not kept.
 

@@ -72,7 +72,12 @@ class Schedule:
         self._due: dict[str, _Due] = {}
         self._ready: deque[str] = deque()  # append and popleft are atomic
         self._wakeup = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._scheduler = self._make()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": DebugExecutor()},  # calls in the scheduler's own thread
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        self._scheduler.start()
 
     def fileno(self) -> int:
         """Return a descriptor that is readable when a check is due."""
@@ -128,18 +133,8 @@ class Schedule:
         """Return check -> Unix seconds of its next run, as the scheduler has it."""
         return {job.id: job.next_run_time.timestamp() for job in self._scheduler.get_jobs()}
 
-    def _make(self) -> BackgroundScheduler:
-        scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": DebugExecutor()},  # calls in the scheduler's own thread
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
-        )
-        scheduler.start()
-        return scheduler
-
     def _rebuild(self) -> None:
-        self._scheduler.shutdown()
-        self._scheduler = self._make()
+        self._scheduler.remove_all_jobs()
         wall, boot = self._wall(), self._boot()
         self._offset = wall - boot
         for check, due in self._due.items():

@@ -22,7 +22,7 @@ from secmon.agent import channel, child, confine
 from secmon.agent.channel import Channel, Event, Request
 from secmon.agent.drain import Drain
 from secmon.agent.exits import EXIT_CRASHED, EXIT_OK, status_of
-from secmon.agent.processes import OwnChildren, ended, keep_descriptors, kill_group
+from secmon.agent.processes import OwnChildren, ended, keep_descriptors, kill_group, open_standard_streams
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def start(registry: Registry, invocation: Invocation, entries: child.Entries | N
     Returns:
         The core's end.
     """
+    open_standard_streams()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:

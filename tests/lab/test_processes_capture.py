@@ -42,7 +42,7 @@ def test_each_window_is_a_run():
 
 
 def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
-    with _capture(interval=0.4, windows=1) as lab:
+    with _capture(interval=0.8, windows=1) as lab:
         lab.load()
         lab.supervisor.enqueue("live")
         lab.loop(lambda: len(lab.judged) == 4)
@@ -54,10 +54,10 @@ def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
 
 
 def test_heartbeats_extend_the_deadline():
-    with _capture(interval=0.2, windows=10, window=0.2) as lab:
+    with _capture(interval=0.6, windows=7, window=0.5) as lab:
         lab.load()
         lab.supervisor.enqueue("live")
-        lab.loop(lambda: len(lab.judged) >= 8)
+        lab.loop(lambda: len(lab.judged) >= 6)
         assert lab.supervisor.counters("live").kills == 0
 
 

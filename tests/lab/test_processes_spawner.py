@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import socket
+import sys
 import time
 from array import array
 from pathlib import Path
@@ -349,3 +350,18 @@ def test_a_child_in_the_kernel_is_abandoned_and_counts(needs):
         assert wait_for(lambda: not (group / "tasks").read_text())
         time.sleep(0.05)
         group.rmdir()
+
+
+def test_closed_standard_streams_are_no_trap():
+    script = (
+        "import os, sys\n"
+        "from tests.support.processes import Lab\n"
+        "with Lab({'good': {'act': 'fine'}}) as lab:\n"
+        "    judgement, reason = lab.run('good')['good']\n"
+        "    os._exit(0 if reason is None and not judgement.reasons else 1)\n"
+    )
+    pid = os.fork()
+    if pid == 0:
+        os.closerange(0, 3)
+        os.execv(sys.executable, [sys.executable, "-c", script])
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
