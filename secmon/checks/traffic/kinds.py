@@ -11,7 +11,7 @@ from secmon.core.model import Form, Vantage
 _SOURCES: Final = {
     Form.LOCAL: (Vantage.INSIDE,),
     Form.INTERFACE: (Vantage.INSIDE,),
-    Form.PCAP: (Vantage.INSIDE, Vantage.OUTSIDE),
+    Form.PCAP: (Vantage.INSIDE,),
 }
 
 INTERFACE: Final = KindSpec(
