@@ -232,7 +232,10 @@ def running(**settings: str) -> Iterator[Core]:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "BENCH_STATE": folder, "BENCH_PORT": str(port), **settings}
         process = subprocess.Popen(
-            [sys.executable, __file__], stderr=subprocess.PIPE, cwd=ROOT, env=environment
+            [sys.executable, "-c", "import sys; from bench.generated import core; sys.exit(core())"],
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            env=environment,
         )
         try:
             started = Core(process, ("127.0.0.1", port), [])
@@ -241,7 +244,3 @@ def running(**settings: str) -> Iterator[Core]:
         finally:
             process.terminate()
             process.communicate(timeout=10)
-
-
-if __name__ == "__main__":
-    sys.exit(core())
