@@ -119,12 +119,12 @@ class _Spawner:
         for member in self._children.values():
             if member.drain is not None and not member.drain.read():
                 self._kill(member, Reason.RESOURCE_LIMIT)
-        core = ready.get(self._core.fileno(), 0)
-        alive = self._serve(core) if core & (select.POLLIN | _GONE) else True
+        self._enforce()
         self._reap()
         self._sweep()
-        self._enforce()
-        return alive and self._flush()
+        core = ready.get(self._core.fileno(), 0)
+        wanted = core & (select.POLLIN | _GONE)
+        return self._flush() and (not wanted or self._serve(core)) and self._flush()
 
     def _wait(self) -> list[tuple[int, int]]:
         poll = select.poll()
