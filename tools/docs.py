@@ -15,7 +15,7 @@ from secmon.core.profiles import load_profiles
 from secmon.core.rules import load_rules, rule_ids
 from secmon.export.report.schema import report_schema
 from secmon.sources import yaml
-from tools.reference import commands, configuration, facts, manual, metrics, rules
+from tools.reference import commands, configuration, facts, manual, metrics, records, rules
 
 if TYPE_CHECKING:
     from secmon.core.contract import Registry
@@ -71,6 +71,7 @@ def generate(root: Path) -> dict[Path, str]:
         reference / "report.schema.json": schema,
         root / "secmon" / "data" / "report.schema.json": schema,
         root / "docs" / "man" / "secmon.1": manual.page(),
+        root / "docs" / "adr" / "README.md": records.page(root / "docs" / "adr"),
     }
 
 

@@ -39,6 +39,12 @@ def test_every_rule_kind_metric_and_reason_is_there(pages):
     assert all(f"| `{reason.value}` |" in pages["facts.md"] for reason in Reason)
 
 
+def test_every_decision_is_listed(pages):
+    records = list((ROOT / "docs" / "adr").glob("0*.md"))
+    assert len(records) >= 8
+    assert all(f"]({record.name})" in pages["README.md"] for record in records)
+
+
 def test_the_schema_is_shipped_as_it_is_published():
     shipped = (ROOT / "secmon" / "data" / "report.schema.json").read_text()
     assert shipped == (ROOT / "docs" / "reference" / "report.schema.json").read_text()
