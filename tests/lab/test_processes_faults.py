@@ -90,6 +90,15 @@ def test_a_fork_bomb_is_bounded_and_gone(act: str):
         assert wait_for(lambda: not lab.survivors)
 
 
+@pytest.mark.parametrize("act", ["bomb", "hop"])
+def test_a_fork_bomb_does_not_outlive_the_core(act: str):
+    with Lab({"bomb": {"act": act, "deadline": 60.0}}, processes=True) as lab:
+        lab.load()
+        lab.supervisor.enqueue("bomb")
+        lab.loop(lambda: len(lab.survivors) > (20 if act == "bomb" else 0) or lab.supervisor.idle)
+    assert wait_for(lambda: not lab.survivors)
+
+
 def test_no_processes_means_none():
     with Lab({"child": {"act": "no_processes"}}) as lab:
         judgement, _ = lab.run("child")["child"]
