@@ -266,7 +266,7 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Any:
         text: str = event.value
-        if event.style in {"'", '"', "|", ">"} or not event.implicit[0]:
+        if not event.implicit[0]:  # quoted, or a block
             if not text.isascii() and not _is_unicode(text):
                 self._tell(event, "half of a surrogate pair is no character", "write the character itself")
                 return ""

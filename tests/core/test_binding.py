@@ -140,6 +140,21 @@ def test_overrides_only_tighten():
     assert "the severity high would be lowered" in told(bound([rule(LIMIT)], profile, overrides=lower)[1])[0]
 
 
+def test_an_override_may_say_what_holds_already():
+    same = "  - {match: {unit: so}, rule: ports.a, params: {limit: 10}, severity: high, reason: R}"
+    binding = only(bound([rule(LIMIT)], [INSIDE + "rules: [{use: '*'}]"], overrides=same))
+    assert (binding.params, binding.severity) == ({"limit": 10}, Severity.HIGH)
+
+
+def test_a_value_of_one_profile_beats_none_of_another():
+    document = rule("require: {user: $name}\nparams: {name: {type: text}}")
+    one = INSIDE + "rules: [{use: '*', params: {name: a}}]"
+    other = INSIDE.replace("name: inside", "name: other") + "rules: [{use: '*'}]"
+    for profiles in ([one, other], [other, one]):
+        assert only(bound([document], profiles)).params == {"name": "a"}
+    assert bound([document], [other])[0] == []
+
+
 def test_what_has_no_stricter_side_is_not_for_sites():
     document = rule("require: {user: $name}\nparams: {name: {type: text, default: x}}")
     change = "  - {match: {unit: so}, rule: ports.a, params: {name: y}, reason: R}"

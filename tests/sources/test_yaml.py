@@ -120,6 +120,7 @@ def test_nothing_is_null(load, text):
         ("a: 1\n--- \nb: 2", "2:1", "a second document"),
         ("a:\n\tb: 1", "2:1", "a tab (1 in the file); use spaces"),
         ("a: b\tc", "1:5", "a tab"),
+        ("\ta: b", "1:1", "a tab"),
         ("%YAML 1.2\n---\na: 1", "1:1", "a directive"),
         ("a: \x07", "1:4", "U+0007"),
         ("a: b\u2028c", "1:5", "U+2028"),
