@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from secmon import __version__
 from secmon.agent import spawner
+from secmon.agent.child import Entries
 from secmon.checks import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secmon.agent.audit import Audit
+    from secmon.agent.question import Answer
     from secmon.core.contract import Registry
     from secmon.core.model import Json
     from secmon.core.plan import Invocation
@@ -106,6 +108,29 @@ def check_config(invocation: Invocation) -> tuple[Fault, ...]:
         SpawnerGone: the process that reads it has ended.
     """
     return _audit(load(), invocation, _no_progress, checks=False).faults
+
+
+def ask_rules(invocation: Invocation, registry: Registry | None = None) -> Answer:
+    """Check, test, list or explain rules.
+
+    Args:
+        invocation: what the command line fixed; its command says what is asked.
+        registry: every check, the shipped ones by default.
+
+    Returns:
+        The answer, or the faults of the input files.
+
+    Raises:
+        PlanFailed: they could not be read to the end.
+        SpawnerGone: the process that reads them has ended.
+    """
+    channel = spawner.start(registry or load(), invocation, Entries("secmon.agent.rulework"))
+    from secmon.agent.question import ask
+
+    try:
+        return ask(channel)
+    finally:
+        channel.close()
 
 
 def _os_name() -> str:

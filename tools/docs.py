@@ -1,4 +1,4 @@
-"""Write docs/reference, docs/man and the report's schema from what the program itself declares.
+"""Write docs/reference, docs/man and the schemas from what the program itself declares.
 
 `--check` writes nothing and fails where a file is stale.
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from secmon.checks import load
 from secmon.core.profiles import load_profiles
 from secmon.core.rules import load_rules, rule_ids
+from secmon.core.ruleschema import schema_text
 from secmon.export.report.schema import report_schema
 from secmon.sources import yaml
 from tools.reference import commands, configuration, facts, manual, metrics, records, rules
@@ -69,6 +70,7 @@ def generate(root: Path) -> dict[Path, str]:
         reference / "command-line.md": commands.page(),
         reference / "configuration.md": configuration.page(registry),
         reference / "report.schema.json": schema,
+        reference / "rules.schema.json": schema_text(registry),
         root / "secmon" / "data" / "report.schema.json": schema,
         root / "docs" / "man" / "secmon.1": manual.page(),
         root / "docs" / "adr" / "README.md": records.page(root / "docs" / "adr"),

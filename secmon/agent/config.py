@@ -39,10 +39,11 @@ from secmon.sources.files import open_regular, read_all
 from secmon.sources.net import own_addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from typing import BinaryIO
 
     from secmon.core.contract import Registry
+    from secmon.core.packcontent import Use
     from secmon.core.plan import Invocation
     from secmon.core.rule import Override, Profile, Rule, Waiver
     from secmon.core.targets import Chosen
@@ -146,7 +147,10 @@ def read_configuration(path: str, faults: list[Fault]) -> tuple[Any, str]:
 
 
 def open_packs(
-    configuration: Configuration, invocation: Invocation, faults: list[Fault]
+    configuration: Configuration,
+    invocation: Invocation,
+    faults: list[Fault],
+    uses: Collection[Use] = ("rules", "waivers", "overrides"),
 ) -> Iterable[packs.OpenPack]:
     """Open every pack that the command line or the configuration names.
 
@@ -154,6 +158,7 @@ def open_packs(
         configuration: names packs.
         invocation: its `rules` and `waivers` replace those of the configuration.
         faults: where it tells what cannot be opened.
+        uses: what is wanted of them.
 
     Yields:
         Rules first, then waivers, then overrides.
@@ -162,12 +167,12 @@ def open_packs(
     rules = tuple(PathSetting(path, here, "--rules") for path in invocation.rules)
     rules = rules or configuration.rules or (PathSetting(BUILTIN, here, "rules.paths"),)
     waivers = tuple(PathSetting(path, here, "--waivers") for path in invocation.waivers)
-    for setting in rules:
+    for setting in rules if "rules" in uses else ():
         builtin = paths.builtin_rules() if setting.path == BUILTIN else ""
         yield packs.open_pack(setting, "rules", faults, builtin=builtin)
-    for setting in waivers or configuration.waivers:
+    for setting in (waivers or configuration.waivers) if "waivers" in uses else ():
         yield packs.open_pack(setting, "waivers", faults)
-    for setting in configuration.overrides:
+    for setting in configuration.overrides if "overrides" in uses else ():
         yield packs.open_pack(setting, "overrides", faults)
 
 

@@ -17,6 +17,11 @@ COMMANDS = {
     "status": "secmon.cli.status",
     "config init": "secmon.cli.config",
     "config check": "secmon.cli.config",
+    "rules check": "secmon.cli.rules",
+    "rules test": "secmon.cli.rules",
+    "rules list": "secmon.cli.rules",
+    "rules explain": "secmon.cli.rules",
+    "rules schema": "secmon.cli.rules",
     "completion": "secmon.cli.completion",
 }
 """Command -> the module that has `COMMANDS[name]` and `run(name, arguments)`; loaded when it is typed."""

@@ -130,9 +130,9 @@ class Invocation:
     """What the command line fixed at start: the only paths and targets that a reload reads again.
 
     Attributes:
-        command: `scan` or `run`.
+        command: `scan`, `run`, or `rules check`, `rules test`, `rules list`, `rules explain`.
         config: path of secmon.yml, "" to look in the usual places and then use the built-in defaults.
-        rules: `--rules` folders; they replace `rules.paths`.
+        rules: `--rules`, or the paths that a command about rules was given; they replace `rules.paths`.
         checks: checks named on the command line, empty for those that fit.
         targets: `--target` as typed.
         role: `--role`, "" where absent.
@@ -147,6 +147,9 @@ class Invocation:
         waivers: `--waivers` folders.
         lang: `--lang`, "" where absent.
         allow_unsigned: `--allow-unsigned`.
+        rule: an id, or a glob over ids, that `rules explain` and `rules test` are about; "" for all.
+        unit: `--unit` of `rules explain`, "" where absent.
+        asset: `--asset` of `rules explain`, "" for this host.
         environment: the few variables that decide paths (SECMON_CONFIG, STATE_DIRECTORY ...).
     """
 
@@ -167,4 +170,7 @@ class Invocation:
     waivers: tuple[str, ...] = ()
     lang: str = ""
     allow_unsigned: bool = False
+    rule: str = ""
+    unit: str = ""
+    asset: str = ""
     environment: dict[str, str] = field(default_factory=dict)

@@ -59,6 +59,23 @@ def run_tests(rule: Rule, kind: KindSpec) -> list[Failure]:
     return failures
 
 
+def missing_cases(rule: Rule) -> tuple[Outcome, ...]:
+    """Return the outcomes that no test of a rule expects and one should.
+
+    Args:
+        rule: a validated rule.
+
+    Returns:
+        Of pass, fail and unknown those without a case; a rule with `never` has no pass, so that one of its
+        cases must say not_applicable.
+    """
+    good = Outcome.NOT_APPLICABLE if rule.never else Outcome.PASS
+    expected = {test.expect for test in rule.tests}
+    return tuple(
+        outcome for outcome in (good, Outcome.FAIL, Outcome.UNKNOWN) if outcome.value not in expected
+    )
+
+
 def run_test(rule: Rule, kind: KindSpec, test: RuleTest) -> Outcome:
     """Run one test.
 
