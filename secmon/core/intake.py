@@ -142,8 +142,8 @@ def _read_part(check: CheckSpec, header: dict[str, Any], frames: bytes) -> Part:
     reader = _Reader(check)
     for line in frames.splitlines():
         try:
-            reader.take(json.loads(line))
-        except (ValueError, TypeError, KeyError, AttributeError):
+            reader.take(json.loads(line.decode("utf-8")))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             reader.broken = True
             break
     status = status or (Reason.BAD_DATA if reader.broken else None)

@@ -133,7 +133,16 @@ def test_text_and_lists_are_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "junk", [b"{half\n", b"\xff\xfe\n", b"[]\n", b'{"end":7}\n', b'{"of":9,"facts":[]}\n', b"3\n"]
+    "junk",
+    [
+        b"{half\n",
+        b"\xff\xfe\n",
+        b"[]\n",
+        b'{"end":7}\n',
+        b'{"of":9,"facts":[]}\n',
+        b"3\n",
+        b"[" * 200_000 + b"\n",
+    ],
 )
 def test_a_broken_frame_ends_the_part_as_bad_data(junk) -> None:
     part = read({"canary": None, "detail": ""}, BEGIN, FACTS, junk, END)
