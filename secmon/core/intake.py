@@ -142,7 +142,7 @@ def _read_part(check: CheckSpec, header: dict[str, Any], frames: bytes) -> Part:
     reader = _Reader(check)
     for line in frames.splitlines():
         try:
-            reader.take(json.loads(line.decode("utf-8")))
+            reader.take(json.loads(line.decode("utf-8", "surrogatepass")))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             reader.broken = True
             break

@@ -132,6 +132,13 @@ def test_text_and_lists_are_cut() -> None:
     assert (len(fact.values["name"]), len(fact.values["tags"])) == (1024, 1024)
 
 
+def test_a_name_with_a_lone_surrogate_survives() -> None:
+    frame = {"of": 0, "facts": [{"kind": "lamp", "name": "\udcff"}]}
+    body = json.dumps(frame, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
+    (seen,) = read({"canary": None, "detail": ""}, BEGIN, body, END).observations
+    assert [fact.values["name"] for fact in seen.facts] == ["\udcff"]
+
+
 @pytest.mark.parametrize(
     "junk",
     [
