@@ -13,6 +13,7 @@ from secmon.core.judgement import Judgement
 from secmon.core.model import Completeness, Observation, Reason, Run
 from secmon.core.plan import CorePlan
 from secmon.core.rule import Fault, Place
+from secmon.core.texts import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class Audit:
     faults: tuple[Fault, ...] = ()
     judgements: dict[str, Judgement] = field(default_factory=dict)
     _failure: str = ""
+    _crash: str = ""
 
     def run(self, *, checks: bool = True) -> None:
         """Read the configuration, then run and judge every check.
@@ -58,7 +60,7 @@ class Audit:
             SpawnerGone: the spawner has ended.
         """
         with selectors.DefaultSelector() as selector:
-            hooks = Hooks(self._take_plan, self._take_judgement, self.progress)
+            hooks = Hooks(self._take_plan, self._take_judgement, self.progress, self._take_crash)
             supervisor = Supervisor(self.channel, selector, hooks)
             try:
                 supervisor.reload()
@@ -83,6 +85,9 @@ class Audit:
                 f"reading the configuration ended with {status}: {output[:400].decode(errors='replace')}"
             )
 
+    def _take_crash(self, _check: str, text: str) -> None:
+        self._crash = text
+
     def _take_judgement(self, check: str, judgement: Judgement | None, reason: Reason | None) -> None:
         self.judgements[check] = judgement or self._unjudged(check, reason or Reason.CRASHED)
 
@@ -90,7 +95,9 @@ class Audit:
         """Return what stands for a check whose facts could not be judged: nothing earned, and said so."""
         assets = self.plan.checks[check].assets if self.plan else ()
         now = self.now()
-        detail = "The facts of this check could not be judged; please report this with the version of secmon."
+        detail = cut(
+            f"The facts could not be judged; please report this with secmon's version: {self._crash}"
+        )
         failed = Completeness.FAILED
         return Judgement(
             check,
