@@ -14,8 +14,8 @@ class Place:
 
     Attributes:
         file: as the person named it.
-        line: from 1.
-        column: from 1, in characters.
+        line: from 1; 0 where there are no lines, as on a command line.
+        column: from 1, in characters; 0 likewise.
     """
 
     file: str
@@ -24,7 +24,7 @@ class Place:
 
     def __str__(self) -> str:
         """Return `file:line:col`."""
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)

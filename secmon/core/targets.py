@@ -350,7 +350,7 @@ class _Chooser:
         return False
 
     def _fault(self, key: str, message: str, advice: str) -> None:
-        fault = Fault(Place(COMMAND_LINE, 1, 1), key, message, advice)
+        fault = Fault(Place(COMMAND_LINE, 0, 0), key, message, advice)
         if fault not in self.faults:
             self.faults.append(fault)
 

@@ -14,6 +14,7 @@ from secmon.checks import load
 from secmon.core.codec import decode
 from secmon.core.plan import ChildPlan, CorePlan, Invocation
 from tests.support.rulebook import REGISTRY
+from tests.support.signing import make_key
 
 DATA = pathlib.Path(__file__).parent.parent / "data" / "bad"
 PROFILE = "profile: {name: all, vantage: inside, why: {vi: a, en: b}}\nrules: [{use: '*'}]\n"
@@ -157,7 +158,7 @@ def test_what_is_named_and_not_there_is_told(site, tmp_path):
         ({"root": f"{tmp_path}/secmon.yml"}, "--root"),
     ):
         (only,) = faults(tmp_path / "secmon.yml", **({"rules": rules} | more))
-        assert only.startswith(f"command line:1:1: {key}: /")
+        assert only.startswith(f"command line:0:0: {key}: /")
 
 
 def test_the_rules_own_tests_are_run(site, tmp_path):
@@ -168,13 +169,15 @@ def test_the_rules_own_tests_are_run(site, tmp_path):
 
 
 def test_unsigned_packs_are_refused_where_signatures_are_asked_for(site, tmp_path):
-    path = site("secmon.yml", "rules: {paths: [HERE/rules], allowed_signers: /etc/secmon/signers}\n")
+    path = site("secmon.yml", "rules: {paths: [HERE/rules], allowed_signers: HERE/signers}\n")
+    site("signers", f"a@b {make_key('ssh-ed25519').line}\n")
     (only,) = faults(path)
     assert only == (
-        "secmon.yml:1:17: rules.paths[0]: the pack rules has no signature that was verified; "
-        "remove it, or rules.allowed_signers, or give --allow-unsigned"
+        "MANIFEST:1:1: : the pack is not signed: it has no MANIFEST; `secmon rules sign` makes it"
     )
-    assert plan(path, allow_unsigned=True)
+    core, _ = plan(path, allow_unsigned=True)
+    assert [(pack.name, pack.version, pack.signed) for pack in core.packs] == [("rules", "", False)]
+    assert [note.partition(": ")[0] for note in core.notes] == ["used without a valid signature"]
 
 
 def test_waivers_and_overrides_reach_the_plan(site, tmp_path):
