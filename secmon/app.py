@@ -32,10 +32,12 @@ class ScanResult:
     Attributes:
         report: `secmon.report/1`, None where the input files have faults.
         faults: what is wrong with them.
+        notes: what a person should know about them all the same.
     """
 
     report: Json | None
     faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _no_progress(_check: str, _done: int, _total: int) -> None:
@@ -91,7 +93,8 @@ def scan(
         "started": stamp(started),
     }
     judgements = [audit.judgements[check] for check in audit.plan.checks if check in audit.judgements]
-    return ScanResult(build_report(audit.plan, judgements, header=header, finished=time.time()))
+    report = build_report(audit.plan, judgements, header=header, finished=time.time())
+    return ScanResult(report, notes=audit.plan.notes)
 
 
 def check_config(invocation: Invocation) -> tuple[Fault, ...]:
@@ -125,6 +128,28 @@ def ask_rules(invocation: Invocation, registry: Registry | None = None) -> Answe
         SpawnerGone: the process that reads them has ended.
     """
     channel = spawner.start(registry or load(), invocation, Entries("secmon.agent.rulework"))
+    from secmon.agent.question import ask
+
+    try:
+        return ask(channel)
+    finally:
+        channel.close()
+
+
+def verify_packs(invocation: Invocation) -> Answer:
+    """Verify the signatures of packs.
+
+    Args:
+        invocation: names the packs and who may sign.
+
+    Returns:
+        `packs` with what each is or why it is refused, and `notes`; or the faults of what cannot be read.
+
+    Raises:
+        PlanFailed: they could not be read to the end.
+        SpawnerGone: the process that reads them has ended.
+    """
+    channel = spawner.start(load(), invocation, Entries("secmon.agent.packcheck"))
     from secmon.agent.question import ask
 
     try:

@@ -14,7 +14,7 @@ import os
 import socket
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon import __version__
@@ -24,6 +24,7 @@ from secmon.core.codec import encode
 from secmon.core.configuration import Configuration, PathSetting
 from secmon.core.contract import Unavailable
 from secmon.core.hosts import Own
+from secmon.core.manifest import MANIFEST
 from secmon.core.overrides import load_overrides
 from secmon.core.plan import Pack
 from secmon.core.profiles import load_profiles
@@ -37,6 +38,8 @@ from secmon.core.waiverfiles import load_waivers
 from secmon.sources import packs, paths, yaml
 from secmon.sources.files import open_regular, read_all
 from secmon.sources.net import own_addresses
+from secmon.sources.serials import key_of
+from secmon.sources.trust import OpenTrust, open_trust, read_trust
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -67,6 +70,7 @@ class Handles:
         faults: what is wrong so far.
         sha256: of secmon.yml, "" where there is none.
         state_dir: folder of the store.
+        trust: what signatures are held against, None where none are asked for.
     """
 
     registry: Registry
@@ -77,6 +81,7 @@ class Handles:
     faults: tuple[Fault, ...]
     sha256: str
     state_dir: str
+    trust: OpenTrust | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,9 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
     opened = tuple(open_packs(configuration, invocation, faults))
     faults += _check_named_files(invocation)
     state_dir = paths.state_folder(configuration.state_dir, invocation.environment, root=os.geteuid() == 0)
-    return Handles(registry, invocation, configuration, own, opened, tuple(faults), sha256, state_dir)
+    signers = configuration.allowed_signers
+    trust = open_trust(signers.path, state_dir, faults) if signers is not None else None
+    return Handles(registry, invocation, configuration, own, opened, tuple(faults), sha256, state_dir, trust)
 
 
 def find_own() -> Own:
@@ -163,7 +170,7 @@ def open_packs(
     Yields:
         Rules first, then waivers, then overrides.
     """
-    here = Place(COMMAND_LINE, 1, 1)
+    here = Place(COMMAND_LINE, 0, 0)
     rules = tuple(PathSetting(path, here, "--rules") for path in invocation.rules)
     rules = rules or configuration.rules or (PathSetting(BUILTIN, here, "rules.paths"),)
     waivers = tuple(PathSetting(path, here, "--waivers") for path in invocation.waivers)
@@ -189,12 +196,12 @@ def _check_named_files(invocation: Invocation) -> Iterable[Fault]:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "its name is not valid"
-            yield Fault(Place(COMMAND_LINE, 1, 1), key, f"{path}: {reason}")
+            yield Fault(Place(COMMAND_LINE, 0, 0), key, f"{path}: {reason}")
             continue
         is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
         os.close(fd)
         if (key, path) in folders and not is_folder:
-            yield Fault(Place(COMMAND_LINE, 1, 1), key, f"{path} is no folder")
+            yield Fault(Place(COMMAND_LINE, 0, 0), key, f"{path} is no folder")
 
 
 def observe(handles: Handles, out: BinaryIO) -> int:
@@ -208,20 +215,58 @@ def observe(handles: Handles, out: BinaryIO) -> int:
         0, or 2 where there is a fault.
     """
     faults = list(handles.faults)
-    read = packs.read_packs(handles.opened, faults)
-    faults += [fault for pack in read for document in pack.documents for fault in document.faults]
+    read, serials = _read_packs(handles, faults)
     chosen = choose(handles.configuration, handles.invocation, handles.registry, handles.own)
     faults += chosen.faults
-    content = _load(handles, read, faults)
-    faults += _refuse_unsigned(handles, read)
-    parts = _bind(handles, chosen, content, read, faults)
-    if faults:
+    refused = [] if handles.invocation.allow_unsigned else [fault for pack in read for fault in pack.refused]
+    parts = None
+    if refused:  # what they hold was not read, so nothing can be said about the rest either
+        faults += refused
+    else:
+        faults += [fault for pack in read for document in pack.documents for fault in document.faults]
+        content = _load(handles, read, faults)
+        parts = _bind(handles, chosen, content, read, faults)
+        parts = replace(parts, serials=serials, notes=_notes(handles, read))
+    if faults or parts is None:
         lines: Iterable[Any] = (fault_line(fault) for fault in in_order(faults))
     else:
         lines = (encode(half) for half in assemble(parts, handles.registry))
     out.writelines(json_line(line) for line in lines)
     out.flush()
     return EXIT_FAULTS if faults else EXIT_OK
+
+
+def _read_packs(handles: Handles, faults: list[Fault]) -> tuple[list[packs.ReadPack], dict[str, int]]:
+    """Return what packs hold, and the highest serial of each signed one that was ever accepted."""
+    damaged: list[Fault] = []
+    trust = read_trust(handles.trust, time.time(), damaged) if handles.trust is not None else None
+    if damaged:  # nobody could be believed, and no pack is accepted; that is not the packs' fault
+        faults += damaged
+        trust = None
+    allow = handles.invocation.allow_unsigned
+    read = packs.read_packs(handles.opened, faults, trust, allow_unsigned=allow)
+    serials = dict(trust.serials) if trust is not None else {}
+    seen: dict[str, packs.OpenPack] = {}
+    for opened, pack in zip(handles.opened, read, strict=True):
+        if pack.signed is None:
+            continue
+        key = key_of(pack.use, pack.name)
+        other = seen.setdefault(key, opened)
+        if other is not opened:
+            place = Place(f"{opened.setting.path}/{MANIFEST}", 2, 7)
+            faults.append(
+                Fault(place, "name", f"two packs are named {pack.name}", f"one is {other.setting.path}")
+            )
+        serials[key] = pack.signed.manifest.serial
+    return read, serials
+
+
+def _notes(handles: Handles, read: Sequence[packs.ReadPack]) -> tuple[str, ...]:
+    """Return what a person should know although the packs are used."""
+    notes = [f"used without a valid signature: {fault}" for pack in read for fault in pack.refused]
+    if handles.trust is not None and any(pack.signed for pack in read):
+        notes += handles.trust.notes
+    return tuple(notes)
 
 
 def json_line(value: Any) -> bytes:
@@ -243,26 +288,20 @@ def _load(handles: Handles, read: Sequence[packs.ReadPack], faults: list[Fault])
     known = None if handles.invocation.rules else ids
     overrides, found = load_overrides(_documents(read, "overrides"), rules, known, registry)
     faults += found
-    waivers, found = load_waivers(_documents(read, "waivers"), rules, known, registry, now)
+    waivers, found = load_waivers(_documents(read, "waivers"), rules, known, registry, now, _signers(read))
     faults += found
     return _Content(rules, profiles, overrides, waivers)
 
 
-def _documents(read: Sequence[packs.ReadPack], use: packs.Use) -> list[tuple[str, Any]]:
+def _signers(read: Sequence[packs.ReadPack]) -> dict[str, tuple[str, ...]]:
+    """Return who signed each file, of packs whose signature was verified."""
+    signed = ((pack.signed, pack.documents) for pack in read if pack.signed is not None)
+    return {document.file: signature.principals for signature, files in signed for document in files}
+
+
+def _documents(read: Sequence[packs.ReadPack], use: Use) -> list[tuple[str, Any]]:
     documents = [document for pack in read if pack.use == use for document in pack.documents]
     return [(document.file, document.value) for document in documents if document.readable]
-
-
-def _refuse_unsigned(handles: Handles, read: Sequence[packs.ReadPack]) -> Iterable[Fault]:
-    """Refuse packs without a verified signature where signatures are asked for."""
-    signers = handles.configuration.allowed_signers
-    if signers is None or handles.invocation.allow_unsigned:
-        return
-    for opened, pack in zip(handles.opened, read, strict=True):
-        if pack.name != BUILTIN:
-            message = f"the pack {pack.name} has no signature that was verified"
-            advice = f"remove it, or {signers.key}, or give --allow-unsigned"
-            yield Fault(opened.setting.place, opened.setting.key, message, advice)
 
 
 def _bind(
@@ -278,8 +317,7 @@ def _bind(
     if not faults:
         faults += _failing_tests(content.rules, registry)
     listed = tuple(
-        Pack(pack.name, __version__ if pack.name == BUILTIN else "", pack.sha256, signed=False)
-        for pack in read
+        Pack(pack.name, _version(pack), pack.sha256, signed=pack.signed is not None) for pack in read
     )
     lines = [f"{pack.sha256}  {pack.name}" for pack in listed]
     return Parts(
@@ -294,6 +332,12 @@ def _bind(
         lang=_language(handles),
         resident=handles.invocation.command == "run",
     )
+
+
+def _version(pack: packs.ReadPack) -> str:
+    if pack.own:
+        return __version__
+    return str(pack.signed.manifest.serial) if pack.signed is not None else ""
 
 
 def _failing_tests(rules: Sequence[Rule], registry: Registry) -> Iterable[Fault]:

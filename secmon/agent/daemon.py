@@ -132,6 +132,7 @@ class _Core:
         self._sign_of_life_at = 0.0
         self._status_at = 0.0
         self._status: object = None
+        self._serials: Mapping[str, int] = {}  # what is not written yet
 
     def run(self) -> int:
         """Serve until something ends it."""
@@ -277,6 +278,9 @@ class _Core:
 
     def _use(self, plan: CorePlan) -> None:
         self._plan = plan
+        self._serials = plan.serials
+        for note in plan.notes:
+            self._log(Level.WARNING, "packs", {"note": note})
         self._supervisor.use(plan)
         scheduled = {check: item.interval for check, item in plan.checks.items() if _is_scheduled(item)}
         self._schedule.plan(scheduled)
@@ -359,7 +363,9 @@ class _Core:
         )
 
     def _keep_status(self, snapshot: Snapshot, now: float) -> None:
-        """Write what `secmon status` shows when it has changed, and once a minute."""
+        """Write the highest serials, and what `secmon status` shows when it has changed and once a minute."""
+        if self._store is not None and self._serials and self._store.save_serials(self._serials):
+            self._serials = {}
         status = make_status(snapshot, os.getpid())
         told = {key: value for key, value in status.items() if key != "at"}
         if self._store is None or (told == self._status and now < self._status_at):

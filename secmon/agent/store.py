@@ -10,9 +10,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon.agent.tables import Restored, create, load, save, save_status
+from secmon.sources.serials import SERIALS, write_serials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from secmon.core.judged import Judged
@@ -86,6 +87,16 @@ class Store:
     def save_status(self, status: dict[str, Any]) -> bool:
         """Replace what `secmon status` shows; return False where it could not be written."""
         return self._attempt(lambda database: save_status(database, status))
+
+    def save_serials(self, serials: Mapping[str, int]) -> bool:
+        """Replace the highest serials of signed packs; return False where they could not be written."""
+        try:
+            write_serials(self._folder, serials)
+        except OSError as error:
+            self.write_errors += 1
+            self._report(f"{self._folder / SERIALS}: {error}")
+            return False
+        return True
 
     def close(self) -> None:
         """Write everything into the one file and let another secmon in."""

@@ -22,6 +22,8 @@ COMMANDS = {
     "rules list": "secmon.cli.rules",
     "rules explain": "secmon.cli.rules",
     "rules schema": "secmon.cli.rules",
+    "rules sign": "secmon.cli.packs",
+    "rules verify": "secmon.cli.packs",
     "completion": "secmon.cli.completion",
 }
 """Command -> the module that has `COMMANDS[name]` and `run(name, arguments)`; loaded when it is typed."""

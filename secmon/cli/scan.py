@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from secmon.checks import CHECKS
 from secmon.cli import convert
 from secmon.cli.command import CONFIG, LANG, RULES, WAIVERS, Bad, Command, Example, Option, Words, parse
-from secmon.cli.output import destination, refuse_unwritable, user_language
+from secmon.cli.output import destination, refuse_unwritable, say, user_language
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -163,6 +163,13 @@ SCAN = Command(
             default="high",
         ),
         WAIVERS,
+        Option(
+            ("--allow-unsigned",),
+            Words(
+                "dùng cả bộ quy tắc không có chữ ký hợp lệ; báo cáo ghi rõ",
+                "use packs without a valid signature too; the report says which",
+            ),
+        ),
         Option(("--quiet",), Words("không hiện tiến độ", "show no progress")),
     ),
     examples=(
@@ -229,6 +236,8 @@ def _audit(values: Namespace) -> int:
         progress.close()
     if result.report is None:
         return report_faults(result.faults)
+    for note in result.notes:
+        say(note)
     with destination(values.output) as out:
         _render(result.report, values, out)
     return exit_code(result.report, Severity(values.fail_on))
@@ -255,6 +264,7 @@ def _invocation(values: Namespace) -> Invocation:
         trust=tuple(values.trust),
         waivers=tuple(values.waivers),
         lang=values.lang or "",
+        allow_unsigned=values.allow_unsigned,
         environment=environment(),
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from secmon.core.model import Severity
 from secmon.core.plan import CheckPlan, ChildPlan, CorePlan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from secmon.core.configuration import Configuration
     from secmon.core.contract import CheckSpec, Registry
@@ -33,6 +33,8 @@ class Parts:
         state_dir: folder of the store.
         lang: `vi` or `en`.
         resident: the plan is for the daemon, which runs long-lived probes.
+        serials: `kind/name` -> highest serial of a signed pack that was accepted.
+        notes: what a person should know.
     """
 
     configuration: Configuration
@@ -45,6 +47,8 @@ class Parts:
     state_dir: str
     lang: str
     resident: bool
+    serials: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
@@ -74,6 +78,8 @@ def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
         waivers={waiver.id: waiver.expires for waiver in parts.waivers},
         packs=tuple(parts.packs),
         digest=parts.digest,
+        serials=dict(parts.serials),
+        notes=parts.notes,
     )
     child = ChildPlan(
         targets=parts.chosen.targets,

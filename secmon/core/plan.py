@@ -84,6 +84,9 @@ class CorePlan:
         waivers: waiver id -> Unix seconds of its expiry.
         packs: what was read.
         digest: sha256 over everything that was read.
+        serials: `kind/name` -> highest serial of a signed pack that was ever accepted, this plan included;
+            the core remembers them, so that an older pack cannot come back.
+        notes: what a person should know although the plan is used.
     """
 
     agent: str
@@ -98,6 +101,8 @@ class CorePlan:
     waivers: dict[str, float]
     packs: tuple[Pack, ...]
     digest: str
+    serials: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class Invocation:
         waivers: `--waivers` folders.
         lang: `--lang`, "" where absent.
         allow_unsigned: `--allow-unsigned`.
+        allowed_signers: `--allowed-signers` of `rules verify`.
+        principal: `--principal` of `rules verify`, "" for anybody who may sign.
         rule: an id, or a glob over ids, that `rules explain` and `rules test` are about; "" for all.
         unit: `--unit` of `rules explain`, "" where absent.
         asset: `--asset` of `rules explain`, "" for this host.
@@ -170,6 +177,8 @@ class Invocation:
     waivers: tuple[str, ...] = ()
     lang: str = ""
     allow_unsigned: bool = False
+    allowed_signers: str = ""
+    principal: str = ""
     rule: str = ""
     unit: str = ""
     asset: str = ""

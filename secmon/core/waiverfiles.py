@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon.core.cursor import Cursor, read_parsed, read_text, show, start
@@ -17,7 +18,7 @@ from secmon.core.rule import Fault, Waiver
 from secmon.core.typecheck import check_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     from secmon.core.contract import KindSpec, Registry
@@ -41,12 +42,14 @@ class Known:
         ids: every id; None where the rules that waivers are about may not be here.
         registry: the checks.
         now: Unix seconds.
+        signers: file -> principals whose key signed it, where that was verified.
     """
 
     rules: dict[str, Rule]
     ids: frozenset[str] | None
     registry: Registry
     now: float
+    signers: Mapping[str, tuple[str, ...]]
 
 
 def load_waivers(
@@ -55,6 +58,7 @@ def load_waivers(
     ids: frozenset[str] | None,
     registry: Registry,
     now: float,
+    signers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[list[Waiver], list[Fault]]:
     """Read the waivers of documents; those whose last day is over are kept, for they are still told of.
 
@@ -64,6 +68,7 @@ def load_waivers(
         ids: every id; None where the rules that waivers are about may not be here.
         registry: the checks.
         now: Unix seconds; a waiver cannot be made tomorrow.
+        signers: file -> principals whose key signed it, where that was verified: they approve, nobody else.
 
     Returns:
         The waivers without a fault, in order, and every fault.
@@ -71,7 +76,7 @@ def load_waivers(
     faults: list[Fault] = []
     waivers: list[Waiver] = []
     places: dict[str, Place] = {}
-    known = Known({rule.id: rule for rule in rules}, ids, registry, now)
+    known = Known({rule.id: rule for rule in rules}, ids, registry, now, signers)
     for file, document in documents:
         fields = start(document, file, faults).mapping(("waivers",), ("waivers",))
         for item in fields["waivers"].items() if "waivers" in fields else ():
@@ -105,6 +110,8 @@ def _read_waiver(cursor: Cursor, known: Known) -> Waiver | None:
     author, approver = texts.get("author"), texts.get("approved_by")
     if author is not None and approver is not None and _fold(author) == _fold(approver):
         fields["approved_by"].fault("the approver is the author", "somebody else approves")
+    if approver is not None:
+        _check_approver(fields["approved_by"], known)
     days = _read_days(fields, known.now)
     if waiver_id is None or rule_id is None or days is None or author is None or approver is None:
         return None
@@ -122,6 +129,14 @@ def _read_waiver(cursor: Cursor, known: Known) -> Waiver | None:
         expires=day_end(expires),
         place=cursor.place,
     )
+
+
+def _check_approver(cursor: Cursor, known: Known) -> None:
+    """Refuse an approval in the name of somebody who did not sign it."""
+    principals = known.signers.get(cursor.place.file)
+    if principals is not None and _fold(cursor.value) not in map(_fold, principals):
+        message = f"{show(cursor.value)} has not signed this"
+        cursor.fault(message, f"the approver is whose key signed the pack: {' or '.join(principals)}")
 
 
 def _fold(name: str) -> str:

@@ -7,25 +7,25 @@ import resource
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from secmon.core.contract import Unavailable
+from secmon.core.manifest import MANIFEST, SIGNATURE, UNSIGNED_FILES, Use, digest_text
 from secmon.core.rule import Fault, Place
 from secmon.sources.files import open_regular, read_all
 from secmon.sources.paths import FILE_LIMIT, TooManyFilesError, is_document, list_files
+from secmon.sources.signatures import Content, Signed, check_pack
 from secmon.sources.yaml import SIZE_LIMIT, Document, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from secmon.core.configuration import PathSetting
-
-Use = Literal["rules", "waivers", "overrides"]
+    from secmon.sources.signatures import Trust
 
 TOTAL_LIMIT: Final = 20_000_000
 """Bytes of all files together."""
 BUILTIN: Final = "builtin"
-_UNDIGESTED: Final = ("MANIFEST", "MANIFEST.sig")
 _SPARE_DESCRIPTORS: Final = 256
 
 
@@ -55,12 +55,14 @@ class OpenPack:
         use: what it holds.
         setting: the path that names it, and where that stands.
         files: its files, sorted.
+        own: it is the installation's own, which needs no signature.
     """
 
     name: str
     use: Use
     setting: PathSetting
     files: tuple[OpenFile, ...]
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,22 @@ class ReadPack:
     """What a pack held.
 
     Attributes:
-        name: as OpenPack has it.
+        name: as OpenPack has it, of a signed pack as its MANIFEST says.
         use: what it holds.
-        documents: its YAML files.
+        documents: its YAML files; none where the pack is refused, for then they are not parsed.
         sha256: digest over all its files.
+        signed: what its signature proves, None where none was verified.
+        refused: why its signature does not hold, where signatures are asked for.
+        own: it is the installation's own.
     """
 
     name: str
     use: Use
     documents: tuple[Document, ...]
     sha256: str
+    signed: Signed | None = None
+    refused: tuple[Fault, ...] = ()
+    own: bool = False
 
 
 def allow_open_files() -> None:
@@ -120,15 +128,23 @@ def open_pack(setting: PathSetting, use: Use, faults: list[Fault], *, builtin: s
         except Unavailable as error:
             place = setting.place if alone else Place(file, 1, 1)
             faults.append(Fault(place, setting.key, error.detail))
-    return OpenPack(name, use, setting, tuple(opened))
+    return OpenPack(name, use, setting, tuple(opened), own=bool(builtin))
 
 
-def read_packs(packs: Iterable[OpenPack], faults: list[Fault]) -> list[ReadPack]:
-    """Read and close every file of packs.
+def read_packs(
+    packs: Iterable[OpenPack],
+    faults: list[Fault],
+    trust: Trust | None = None,
+    *,
+    allow_unsigned: bool = False,
+) -> list[ReadPack]:
+    """Read and close every file of packs; what is verified is what is parsed, from one read.
 
     Args:
         packs: packs as open_pack returned them.
         faults: where it tells what cannot be read.
+        trust: who may sign, None where packs need no signature.
+        allow_unsigned: a pack whose signature does not hold is used all the same.
 
     Returns:
         What they held.
@@ -136,22 +152,70 @@ def read_packs(packs: Iterable[OpenPack], faults: list[Fault]) -> list[ReadPack]
     budget = TOTAL_LIMIT
     done: list[ReadPack] = []
     for pack in packs:
-        documents: list[Document] = []
-        lines: list[str] = []
-        for file in pack.files:
-            try:
-                limit = min(budget, SIZE_LIMIT) if file.document else budget
-                data = read_all(file.fd, limit, file.path)
-            except Unavailable as error:
-                faults.append(Fault(Place(file.path, 1, 1), "", error.detail, "split it"))
-                continue
-            budget -= len(data)
-            if file.relative not in _UNDIGESTED:
-                lines.append(f"{digest(data)}  {file.relative}")
-            if file.document:
-                documents.append(read(data, file.path))
-        done.append(ReadPack(pack.name, pack.use, tuple(documents), digest_lines(lines)))
+        contents = read_contents(pack, budget, faults)
+        budget -= sum(len(data) for _, data in contents)
+        done.append(_read_pack(pack, contents, trust, allow_unsigned=allow_unsigned))
     return done
+
+
+def read_contents(pack: OpenPack, budget: int, faults: list[Fault]) -> list[tuple[OpenFile, bytes]]:
+    """Read and close every file of a pack.
+
+    Args:
+        pack: as open_pack returned it.
+        budget: most bytes that are read of all files together.
+        faults: where it tells what cannot be read.
+
+    Returns:
+        The files that could be read, with their bytes.
+    """
+    contents: list[tuple[OpenFile, bytes]] = []
+    for file in pack.files:
+        try:
+            data = read_all(file.fd, min(budget, SIZE_LIMIT) if file.document else budget, file.path)
+        except Unavailable as error:
+            faults.append(Fault(Place(file.path, 1, 1), "", error.detail, "split it"))
+            continue
+        budget -= len(data)
+        contents.append((file, data))
+    return contents
+
+
+def _read_pack(
+    pack: OpenPack, contents: list[tuple[OpenFile, bytes]], trust: Trust | None, *, allow_unsigned: bool
+) -> ReadPack:
+    content = describe(pack, contents)
+    refused: list[Fault] = []
+    signed = check_pack(content, trust, refused) if trust is not None and not pack.own else None
+    documents: tuple[Document, ...] = ()
+    if allow_unsigned or not refused:
+        documents = tuple(read(data, file.path) for file, data in contents if file.document)
+    return ReadPack(
+        name=signed.manifest.name if signed else pack.name,
+        use=pack.use,
+        documents=documents,
+        sha256=digest(digest_text(content.digests)),
+        signed=signed,
+        refused=tuple(refused),
+        own=pack.own,
+    )
+
+
+def describe(pack: OpenPack, contents: Iterable[tuple[OpenFile, bytes]]) -> Content:
+    """Return what a signature is held against.
+
+    Args:
+        pack: the pack.
+        contents: its files, with the bytes that were read.
+    """
+    data = {file.relative: data for file, data in contents}
+    return Content(
+        folder=pack.setting.path.rstrip("/"),
+        use=pack.use,
+        digests={name: digest(data[name]) for name in data if name not in UNSIGNED_FILES},
+        manifest=data.get(MANIFEST),
+        signature=data.get(SIGNATURE),
+    )
 
 
 def digest(data: bytes) -> str:

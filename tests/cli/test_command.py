@@ -44,6 +44,7 @@ def test_defaults():
         "lang": None,
         "fail_on": "high",
         "waivers": [],
+        "allow_unsigned": False,
         "quiet": False,
         "help": False,
     }
