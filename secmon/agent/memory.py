@@ -64,6 +64,7 @@ class Memory:
         Returns:
             What is kept of it, and what it did to the findings.
         """
+        judgement = _sound(judgement, plan)
         before = self.judged.get(judgement.check)
         changes = advance(self._open(judgement.check), judgement, now)
         self._findings[judgement.check] = _pack(changes.remaining)
@@ -110,6 +111,16 @@ class Memory:
             if sample.name in self._names:
                 key = (sample.name, sample.labels)
                 self._counters[key] = self._counters.get(key, 0.0) + sample.value
+
+
+def _sound(judgement: Judgement, plan: CorePlan) -> Judgement:
+    """Leave out what only a judge child that was taken over would send, and what the store would choke on."""
+    assets = {asset.id for asset in plan.assets}
+    return replace(
+        judgement,
+        runs=tuple(run for run in judgement.runs if run.asset in assets),
+        results=tuple(result for result in judgement.results if result.fingerprint.isascii()),
+    )
 
 
 def _fits(judgement: Judgement, plan: CorePlan) -> bool:

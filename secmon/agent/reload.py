@@ -49,8 +49,18 @@ def read_plan(status: str, output: bytes, version: str, settings: Collection[str
     Raises:
         Refused: there is none.
     """
+    try:
+        return _read(status, output, version, settings)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+        # The child reads packs that others wrote; what it sends is not trusted to be well formed.
+        raise Refused((f"reading the configuration gave no plan: {error}",), unread=True) from error
+
+
+def _read(status: str, output: bytes, version: str, settings: Collection[str]) -> CorePlan:
     if status == "faults":
         faults = read_faults(output)
+        if not faults:
+            raise ValueError("faults were announced, and none was named")
         of_settings = [fault.place.file in settings for fault in faults]
         lines = tuple(map(str, faults))
         raise Refused(lines, config=not any(of_settings), rules=all(of_settings))

@@ -26,6 +26,7 @@ SERIES_PER_ASSET: Final = 500
 """Series of one asset on a page; the rest is counted, and critical findings are never dropped."""
 
 _GZIP_LEVEL: Final = 1  # level 9 takes 25 times as long for an eighth less (docs/adr/0004-http-front.md)
+_LARGEST: Final = 1e300  # no integer that a float cannot hold, no infinity, no NaN
 _RUN_FAILURES: Final = (Reason.TIMEOUT, Reason.CRASHED, Reason.RESOURCE_LIMIT, Reason.PERMISSION)
 
 
@@ -172,7 +173,7 @@ class _Collector:
 
 
 def _fitting(found: Iterable[Sample], specs: Mapping[str, MetricSpec]) -> Iterator[Sample]:
-    """Yield the samples that a page can hold: of a known family, with its labels, each series once.
+    """Yield the samples that a page can hold: finite, of a known family, with its labels, each series once.
 
     A judge child reads hostile facts; what it sends is not trusted to be well formed.
     """
@@ -181,6 +182,8 @@ def _fitting(found: Iterable[Sample], specs: Mapping[str, MetricSpec]) -> Iterat
         spec = specs.get(sample.name)
         key = (sample.name, tuple(map(escape, sample.labels)))
         if spec is None or len(sample.labels) != len(spec.labels) or key in seen:
+            continue
+        if not -_LARGEST < sample.value < _LARGEST:
             continue
         seen.add(key)
         yield sample

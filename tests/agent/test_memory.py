@@ -76,3 +76,13 @@ def test_a_restart_goes_on_where_it_stopped(memory):
     assert picture(again) == picture(memory)
     _, later = again.take(judgement(PLAN, failing, finished=2000.0), PLAN, 1.0)
     assert [finding.first_seen for finding in later.open] == [1000.0]
+
+
+def test_what_a_judge_that_was_taken_over_sends_does_no_harm(memory):
+    told = judgement(PLAN, replace(result("ports.smb", 1), fingerprint="\udcff"), result("ports.smb", 2))
+    told = replace(told, runs=(*told.runs, replace(told.runs[0], asset="\udcff")))
+    told = replace(told, verdicts=(*told.verdicts, replace(told.verdicts[0], asset="other", points=10**400)))
+    judged, changes = memory.take(told, PLAN, 1.0)
+    assert [finding.fingerprint for finding in changes.new] == [result("ports.smb", 2).fingerprint]
+    assert list(judged.runs) == [ASSET]
+    assert picture(memory).assets[0].score.coverage == 0.0  # its points are not those of the plan

@@ -63,3 +63,14 @@ def test_protection_that_does_not_exist_yet_is_refused_rather_than_ignored():
     with pytest.raises(Refused, match="web_config") as refused:
         read_plan("ok", line(plan(listen=Listen(web_config="/etc/secmon/web.yml"))), "0.1.0", SETTINGS)
     assert not refused.value.config
+
+
+@pytest.mark.parametrize("status", ["ok", "faults"])
+@pytest.mark.parametrize(
+    "output",
+    [b"", b"{}\n", b"[]\n", b"7\n", b'{"fault": 1}\n', b"[" * 100_000, b"\xff\n", b'{"checks": {"a": 1}}\n'],
+)
+def test_output_that_is_no_plan_leaves_the_one_before(status, output):
+    with pytest.raises(Refused) as refused:
+        read_plan(status, output, "0.1.0", SETTINGS)
+    assert refused.value.unread

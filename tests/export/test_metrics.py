@@ -129,7 +129,7 @@ HOSTILE = st.text(st.characters(), max_size=40) | st.sampled_from(
 
 
 @settings(deadline=None)
-@given(asset=HOSTILE.filter(bool), target=HOSTILE, value=st.floats(allow_nan=False))
+@given(asset=HOSTILE.filter(bool), target=HOSTILE, value=st.floats(-1e299, 1e299))
 def test_no_label_value_breaks_the_page(asset, target, value):
     page = Renderer(REGISTRY).render(
         snapshot(gauges=[Sample(OPEN.name, (asset, target, "timeout"), value)], name_of_asset=asset)
@@ -146,6 +146,9 @@ def test_no_label_value_breaks_the_page(asset, target, value):
         Sample("secmon_unheard_of", (ASSET,), 1.0),
         Sample(OPEN.name, (ASSET,), 1.0),
         Sample(OPEN.name, (ASSET, "t", "r", "more"), 1.0),
+        Sample(OPEN.name, (ASSET, "t", "timeout"), float("nan")),
+        Sample(OPEN.name, (ASSET, "t", "timeout"), float("inf")),
+        Sample(OPEN.name, (ASSET, "t", "timeout"), 10**400),
     ],
 )
 def test_a_sample_that_fits_no_family_is_left_out_and_the_page_stands(sample):
