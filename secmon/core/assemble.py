@@ -117,11 +117,14 @@ def _plan_check(spec: CheckSpec, parts: Parts) -> CheckPlan:
     targets = [target for target in parts.chosen.targets if target.check == spec.name]
     forms = {target.form for target in targets}
     probes = tuple(probe.name for probe in spec.probes if forms.intersection(probe.forms))
+    long_lived = spec.long_lived_probe if parts.resident and spec.long_lived_probe in probes else ""
+    # A long-lived probe speaks once a window; a shorter interval would have it killed as silent.
+    window = float(settings.values.get("window", 0)) if long_lived else 0.0
     return CheckPlan(
         enabled=parts.chosen.enabled[spec.name],
-        interval=settings.interval,
+        interval=max(settings.interval, window),
         deadline=settings.deadline,
         probes=probes,
         assets=tuple(dict.fromkeys(target.asset for target in targets)),
-        long_lived=spec.long_lived_probe if parts.resident and spec.long_lived_probe in probes else "",
+        long_lived=long_lived,
     )

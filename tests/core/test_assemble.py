@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from secmon.checks import load
 from secmon.core.assemble import Parts, assemble
 from secmon.core.binding import bind
 from secmon.core.codec import decode, encode
@@ -64,6 +65,20 @@ def test_only_the_daemon_runs_long_lived_probes():
     core, _ = plan(resident=True)
     assert core.checks["traffic"].long_lived == "live"
     assert core.checks["ports"].long_lived == ""
+
+
+def test_a_long_lived_probe_is_given_its_window_to_speak():
+    """The supervisor waits three intervals for a window; it must never be the shorter of the two."""
+    registry = load(("traffic",))
+    configuration, faults = read_settings(
+        read("checks: {traffic: {interval: 10s, window: 2m}}"), "f", registry, OWN
+    )
+    assert not faults
+    for resident, interval in ((True, 120), (False, 10)):
+        chosen = choose(configuration, Invocation("scan"), registry, OWN)
+        parts = Parts(configuration, chosen, [], [], [], (), "d", "/state", "vi", resident)
+        core, _ = assemble(parts, registry)
+        assert core.checks["traffic"].interval == interval
 
 
 def test_children_get_the_bound_rules_without_their_tests():
