@@ -19,7 +19,7 @@ FAST = "agent: {name: vm}\nchecks:\n  ports: {interval: 10s}\n  traffic: {interv
 
 
 @pytest.fixture(scope="module")
-def container(tmp_path_factory):
+def booted(tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("needs root")
     for program in ("mmdebstrap", "systemd-nspawn", "nsenter"):
@@ -31,15 +31,26 @@ def container(tmp_path_factory):
 
     with Container(tmp_path_factory.mktemp("container")) as made:
         (made.root / "etc/secmon").mkdir(mode=0o755)
-        (made.root / "etc/secmon/secmon.yml").write_text(FAST)
         made.boot()
         made.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
         for name, address in (("lan0", "10.99.0.1/24"), ("lan1", "10.99.1.1/24")):
             made.run("ip", "address", "add", address, "dev", name)
             made.run("ip", "link", "set", name, "up")
-        started = made.run("systemctl", "start", "secmon")
-        assert started.returncode == 0, made.run("journalctl", "-u", "secmon", "--no-pager").stdout
         yield made
+
+
+@pytest.fixture
+def container(booted):
+    """The container with the unit at work, whatever a test before did to it."""
+    (booted.root / "etc/secmon/secmon.yml").write_text(FAST)
+    booted.run("systemctl", "reset-failed", "secmon")
+    started = booted.run("systemctl", "start", "secmon")
+    assert started.returncode == 0, log(booted)
+    return booted
+
+
+def log(container, *options):
+    return container.run("journalctl", "-u", "secmon", "--no-pager", *options).stdout
 
 
 def show(container, name):
@@ -54,7 +65,7 @@ def metrics(container):
 def wait_active(container, other_than=""):
     assert wait_for(
         lambda: show(container, "ActiveState") == "active" and show(container, "MainPID") != other_than, 60
-    ), container.run("journalctl", "-u", "secmon", "--no-pager").stdout[-3000:]
+    ), log(container)[-3000:]
 
 
 def test_its_exposure_is_at_most_2_5(needs):
@@ -108,7 +119,7 @@ def test_a_reload_takes_a_good_configuration_and_keeps_the_old_one_before_a_bad(
     config.write_text(FAST + "nonsense: 1\n")
     container.run("systemctl", "reload", "secmon")
     assert wait_for(lambda: "secmon_config_last_reload_successful 0.0" in metrics(container), 30)
-    assert "/etc/secmon/secmon.yml:5:1" in container.run("journalctl", "-u", "secmon", "--no-pager").stdout
+    assert "/etc/secmon/secmon.yml:5:1" in log(container)
     config.write_text(FAST)
     container.run("systemctl", "reload", "secmon")
     assert wait_for(lambda: "secmon_config_last_reload_successful 1.0" in metrics(container), 30)
@@ -117,11 +128,16 @@ def test_a_reload_takes_a_good_configuration_and_keeps_the_old_one_before_a_bad(
 
 
 def test_levels_reach_the_journal(container):
-    lines = container.run(
-        "journalctl", "-u", "secmon", "-p", "err", "-o", "json", "--no-pager"
-    ).stdout.splitlines()
-    assert any("configuration refused" in json.loads(line)["MESSAGE"] for line in lines)
-    assert not any(json.loads(line)["MESSAGE"].startswith("<") for line in lines)
+    (container.root / "etc/secmon/secmon.yml").write_text("nonsense: 1\n")
+    container.run("systemctl", "reload", "secmon")
+
+    def errors():
+        return [
+            json.loads(line)["MESSAGE"] for line in log(container, "-p", "err", "-o", "json").splitlines()
+        ]
+
+    assert wait_for(lambda: any("configuration refused" in text for text in errors()), 30)
+    assert not any(text.startswith("<") for text in errors())
 
 
 def test_a_core_that_is_killed_comes_back(container):
@@ -131,23 +147,28 @@ def test_a_core_that_is_killed_comes_back(container):
     assert wait_for(lambda: "secmon_build_info" in metrics(container), 30)
 
 
-def test_a_core_that_hangs_is_restarted_by_the_watchdog(container):
-    container.run("mkdir", "-p", "/run/systemd/system/secmon.service.d")
-    container.run(
-        "sh",
-        "-c",
-        "printf '[Service]\\nWatchdogSec=3\\nRestartSec=1\\n' > /run/systemd/system/secmon.service.d/quick.conf",
-    )
+@pytest.fixture
+def impatient(container):
+    """A watchdog of three seconds instead of a minute."""
+    folder = "/run/systemd/system/secmon.service.d"
+    setting = "[Service]\\nWatchdogSec=3\\nRestartSec=1\\n"
+    container.run("sh", "-c", f"mkdir -p {folder} && printf '{setting}' > {folder}/quick.conf")
     container.run("systemctl", "daemon-reload")
     assert container.run("systemctl", "restart", "secmon").returncode == 0
-    pid = show(container, "MainPID")
-    container.run("kill", "-STOP", pid)
-    wait_active(container, other_than=pid)
-    assert "Watchdog timeout" in container.run("journalctl", "-u", "secmon", "--no-pager").stdout
+    yield container
+    container.run("rm", "-r", folder)
+    container.run("systemctl", "daemon-reload")
+    container.run("systemctl", "restart", "secmon")
+
+
+def test_a_core_that_hangs_is_restarted_by_the_watchdog(impatient):
+    pid = show(impatient, "MainPID")
+    impatient.run("kill", "-STOP", pid)
+    wait_active(impatient, other_than=pid)
+    assert "Watchdog timeout" in log(impatient)
 
 
 def test_it_stops_within_five_seconds_and_leaves_nothing(container):
-    wait_active(container)
     group = show(container, "ControlGroup")
     began = container.run("date", "+%s.%N").stdout
     assert container.run("systemctl", "stop", "secmon").returncode == 0
