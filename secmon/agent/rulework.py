@@ -19,7 +19,7 @@ from secmon.core.imagined import assets_of_overrides, assets_of_profiles
 from secmon.core.nearest import suggest
 from secmon.core.packcontent import load_content, use_of
 from secmon.core.rule import Fault, Place
-from secmon.core.rulerows import explanation_row, rule_row, tests_row
+from secmon.core.rulerows import explanation_row, outcomes_row, rule_row
 from secmon.core.rules import is_profile, rule_ids
 from secmon.core.settings import read_settings
 from secmon.core.targets import COMMAND_LINE, choose
@@ -43,7 +43,8 @@ EXPLAIN: Final = "rules explain"
 FAULT_LIMIT: Final = 5000
 """Faults that are told; a file of another kind can hold a mistake in every word."""
 
-_HERE: Final = Place(COMMAND_LINE, 1, 1)
+_SEE: Final = "`secmon rules list` shows all"
+_HERE: Final = Place(COMMAND_LINE, 0, 0)
 _USES: Final[dict[str, tuple[Use, ...]]] = {
     CHECK: ("rules", "waivers", "overrides"),
     TEST: ("rules",),
@@ -108,7 +109,7 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
         opened = [packs.open_pack(setting, "rules", faults) for setting in settings]
         if invocation.command == CHECK:
             plain = replace(invocation, rules=())
-            background = list(config.open_packs(configuration, plain, faults, ("rules",)))
+            background = list(config.open_packs(configuration, plain, faults, _USES[TEST]))
     else:
         opened = list(config.open_packs(configuration, invocation, faults, _USES[invocation.command]))
     return Handles(registry, invocation, configuration, own, tuple(opened), tuple(background), tuple(faults))
@@ -225,9 +226,9 @@ def _test(handles: Handles, read: _Read, faults: list[Fault]) -> Json:
     content, pattern = read.content, handles.invocation.rule or "*"
     if pattern != "*" and not any(fnmatchcase(rule_id, pattern) for rule_id in content.ids):
         message = f"no rule is named {show(pattern)}"
-        faults.append(Fault(_HERE, "--rule", message, suggest(pattern, content.ids)))
+        faults.append(Fault(_HERE, "--rule", message, suggest(pattern, content.ids) or _SEE))
     picked = [rule for rule in content.rules if fnmatchcase(rule.id, pattern)]
-    return tests_row(() if faults else picked, handles.registry)
+    return outcomes_row(() if faults else picked, handles.registry)
 
 
 def _list(_: Handles, read: _Read, __: list[Fault]) -> Json:
@@ -247,7 +248,7 @@ def _explain(handles: Handles, read: _Read, faults: list[Fault]) -> Json:
     rule = next((rule for rule in content.rules if rule.id == invocation.rule), None)
     if invocation.rule not in content.ids:
         message = f"no rule is named {show(invocation.rule)}"
-        faults.append(Fault(_HERE, "ID", message, suggest(invocation.rule, content.ids)))
+        faults.append(Fault(_HERE, "ID", message, suggest(invocation.rule, content.ids) or _SEE))
     kind = registry.kind(rule.check, rule.kind) if rule is not None else None
     if faults or asset is None or rule is None or kind is None:
         return {}

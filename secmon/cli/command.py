@@ -286,6 +286,7 @@ def _refuse_alternatives(command: Command, values: argparse.Namespace) -> None:
     for option in command.options:
         name = option.flags[-1].lstrip("-").replace("-", "_")
         if option.alternative and getattr(values, name) not in (None, "", []):
-            other = taken.setdefault(option.alternative, option.flags[-1])
-            if other != option.flags[-1]:
-                raise Bad(f"{option.flags[-1]} cannot be used together with {other}; give one of them")
+            shown = option.metavar if option.is_positional else option.flags[-1]
+            other = taken.setdefault(option.alternative, shown)
+            if other != shown:
+                raise Bad(f"{shown} cannot be used together with {other}; give one of them")

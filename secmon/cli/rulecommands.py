@@ -189,7 +189,7 @@ EXPLAIN = Command(
     examples=(
         Example("secmon rules explain ports.telnet-exposed", Words("trên chính máy này", "on this host")),
         Example(
-            "secmon rules explain tls.expires-soon --role database --level 4",
+            "secmon rules explain tls.certificate-expiring --role database --level 4",
             Words("như thể là máy cơ sở dữ liệu cấp độ 4", "as if it were a database of level 4"),
         ),
     ),

@@ -62,6 +62,8 @@ _STANDINGS = {
     ),
     "disabled": Words("không: loại ra vì: {reason}", "does not: it leaves the rule out: {reason}"),
 }
+_DECIDING = ("uses", "disabled", "kind")
+"""What a line of a profile decides; other profiles are not about such an asset, or not about the rule."""
 _PROFILE = Words("hồ sơ {0}", "profile {0}")
 _UNFILLED = Words(
     "Tham số {0} chưa có giá trị: nơi sử dụng đặt bằng một điều chỉnh (rules.overrides).",
@@ -105,7 +107,7 @@ def good_text(counts: Json, lang: Lang) -> str:
     return _GOOD.of(lang).format(**counts) + "\n"
 
 
-def tests_text(tests: Json, lang: Lang) -> str:
+def outcomes_text(tests: Json, lang: Lang) -> str:
     """Write the outcome of tests.
 
     Args:
@@ -178,7 +180,7 @@ def _explanation(told: Json, lang: Lang) -> Iterator[str]:
         yield _SWITCHED_OFF.of(lang).format(rule["check"])
     if not told["verdicts"]:
         yield f"  {_NO_PROFILE.of(lang)}"
-    for verdict in told["verdicts"]:
+    for verdict in sorted(told["verdicts"], key=lambda item: item["standing"] not in _DECIDING):
         yield from _verdict(verdict, told, lang)
     for name in told["unfilled"]:
         yield f"  {_UNFILLED.of(lang).format('$' + name)}"
@@ -220,7 +222,8 @@ def _verdict(verdict: Json, told: Json, lang: Lang) -> Iterator[str]:
         )
     )
     yield f"  {_PROFILE.of(lang).format(escape(verdict['profile']))} {said}"
-    yield f"      {_place(verdict['place'])}"
+    if verdict["standing"] in _DECIDING:
+        yield f"      {_place(verdict['place'])}"
 
 
 def _value(value: Json, lang: Lang, *, binds: bool) -> Iterator[str]:

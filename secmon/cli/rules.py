@@ -65,7 +65,7 @@ def _check(values: Namespace) -> int:
 
 def _test(values: Namespace) -> int:
     from secmon.cli.invocation import report_faults
-    from secmon.cli.rulepages import tests_text
+    from secmon.cli.rulepages import outcomes_text
 
     answer = _ask(_invocation(TEST, values, rule=values.rule))
     if answer.value is None:
@@ -73,7 +73,7 @@ def _test(values: Namespace) -> int:
     tests = answer.value
     if not values.require_tests:
         tests["lacking"] = []
-    _write(tests_text(tests, user_language(values.lang)))
+    _write(outcomes_text(tests, user_language(values.lang)))
     return 1 if tests["failures"] or tests["lacking"] else 0
 
 

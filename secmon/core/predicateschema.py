@@ -8,7 +8,7 @@ from secmon.core.contract import FieldSpec, FieldType
 from secmon.core.operands import PATTERN_LIMIT, group_of
 from secmon.core.operators import OPERATORS, QUANTIFIERS, operators_for
 from secmon.core.predicate import STRUCTURE, UNTIL
-from secmon.core.quantities import DAY_PATTERN
+from secmon.core.quantities import DAY_PATTERN, INSTANT_PATTERN
 from secmon.core.references import ASSET_FIELDS
 from secmon.core.rulewords import OPERATORS as MEANINGS
 from secmon.core.rulewords import STRUCTURE as STRUCTURE_WORDS
@@ -32,12 +32,20 @@ _REFERENCE: Final = rf"\$(?:{_NAME}|fact\.{_NAME}|{_ASSET})"
 _REFERENCE_HERE: Final = rf"\$(?:{_NAME}|{_ASSET})"  # where there is no subject
 _PARAM: Final = rf"^\${_NAME}$"
 _WORDS: Final = r"\$\$[\s\S]*|(?!\$)[\s\S]*\S[\s\S]*|"  # a literal; "" too
+_PARSED: Final = frozenset({FieldType.ADDRESS, FieldType.DPKG_VERSION})  # texts with a form of their own
 _NUMBERS: Final = {FieldType.INTEGER: "integer", FieldType.NUMBER: "number", FieldType.TIMESTAMP: "number"}
 
 
 def ecma(pattern: Pattern[str]) -> str:
     """Return a pattern that is matched from its beginning as JSON Schema writes it (ECMA-262)."""
     return "^" + pattern.pattern.replace(r"\Z", "$")
+
+
+INSTANT: Final[Json] = {
+    "type": ["number", "string"],
+    "pattern": f"{ecma(DAY_PATTERN)}|{ecma(INSTANT_PATTERN)}",
+}
+"""Unix seconds, a day, or an instant with its offset."""
 
 
 def described(schema: Json, words: Words, unit: str = "") -> Json:
@@ -212,8 +220,10 @@ def _fact_value(spec: FieldSpec) -> Json:
     group = group_of(spec.type)
     if spec.values and group == "text":
         return {"enum": [*spec.values, None]}
+    if spec.type in _PARSED:
+        return {"type": ["string", "null"], "pattern": r"^(?!\$)[\s\S]*\S"}
     if spec.type is FieldType.TIMESTAMP:
-        return {"type": ["number", "string", "null"]}
+        return {**INSTANT, "type": ["number", "string", "null"]}
     simple: Mapping[str, Any] = {
         "text": {"type": ["string", "null"], "pattern": r"^$|\S"},
         "number": {"type": [_NUMBERS.get(spec.type, "number"), "null"]},

@@ -65,7 +65,7 @@ def _uses(profile: Profile, rule: Rule) -> bool:
     return bool(lines) and lines[-1]
 
 
-def tests_row(rules: Sequence[Rule], registry: Registry) -> Json:
+def outcomes_row(rules: Sequence[Rule], registry: Registry) -> Json:
     """Run the tests of rules.
 
     Args:

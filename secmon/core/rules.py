@@ -173,7 +173,7 @@ def _read_kind(fields: dict[str, Cursor], check: CheckSpec | None) -> KindSpec |
 def _require_one_verdict(cursor: Cursor, fields: dict[str, Cursor]) -> None:
     if "require" in fields and "count" in fields:
         cursor.fault("a rule has require or count, not both", "remove one")
-    elif "require" not in fields and "count" not in fields:
+    elif isinstance(cursor.value, dict) and "require" not in fields and "count" not in fields:
         cursor.fault("a rule needs require or count", "write require: {...}, require: never, or count: {...}")
 
 

@@ -14,6 +14,7 @@ from secmon.core.overrides import MATCH_KEYS, OVERRIDE_KEYS, OVERRIDE_REQUIRED
 from secmon.core.params import LEVELS, ORDERED, PARAM_KEYS, PARAM_NAME, TYPES
 from secmon.core.predicateschema import (
     COUNT,
+    INSTANT,
     TEXT,
     described,
     ecma,
@@ -241,7 +242,7 @@ def _case(facts: Json) -> Json:
         "params": {"type": "object"},
         "level": {"type": "integer", "minimum": 1, "maximum": 5},
         "roles": _words(Role),
-        "now": {"type": ["number", "string"]},
+        "now": INSTANT,
         "expect": _enum(Outcome),
     }
     return _object(CASE, {key: shapes[key] for key in CASE_KEYS}, CASE_REQUIRED)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from secmon.core.contract import FieldSpec, FieldType
 from secmon.core.cursor import Cursor, read_parsed, show
 from secmon.core.nearest import suggest
-from secmon.core.operands import check_constant, group_of
+from secmon.core.operands import check_constant, group_of, is_reference
 from secmon.core.operators import OPERATORS, QUANTIFIERS, operators_for
 from secmon.core.predicate import STRUCTURE, UNTIL
 from secmon.core.quantities import parse_day
@@ -184,7 +184,7 @@ def _check_operator(cursor: Cursor, name: str, spec: FieldSpec, scope: Scope) ->
     if isinstance(cursor.value, list) and operator.operand in {"list", "networks", "pair"}:
         for item in cursor.items():
             _check_reference(item, name, spec, scope, takes_list=False)
-    elif _check_reference(cursor, name, spec, scope, takes_list=takes_list):
+    elif operator.operand != "pair" and _check_reference(cursor, name, spec, scope, takes_list=takes_list):
         return
     check_constant(cursor, operator, spec)
 
@@ -291,7 +291,9 @@ def check_value(cursor: Cursor, spec: FieldSpec) -> Any:
     """
     if cursor.value is None:
         return
-    if spec.type is FieldType.RECORDS:
+    if is_reference(cursor) and (spec.type is not FieldType.TEXT or spec.values):
+        cursor.fault(f"{show(cursor.value)} stands for nothing in a fact", "write the value itself")
+    elif spec.type is FieldType.RECORDS:
         for item in cursor.items():
             item.entries()
     elif spec.type is FieldType.TEXTS:

@@ -4,7 +4,7 @@ import pytest
 
 from secmon.core.cursor import start
 from secmon.core.rule import Param
-from secmon.core.typecheck import Scope, check_count, check_entries, check_predicate
+from secmon.core.typecheck import Scope, check_count, check_entries, check_predicate, check_value
 from tests.support.rulebook import LISTENER, read, told
 
 PARAMS = {
@@ -212,3 +212,19 @@ def test_values_of_a_parameter_are_checked_where_it_is_used():
         'f.yml:2:17: values.name[0]: "tpc" is not known here; did you mean tcp?',
         'f.yml:2:36: values.nets[0][0]: "10.0.0.1/8" cannot be read; the network of that address is 10.0.0.0/8',
     ]
+
+
+def test_both_ends_of_between_are_written_out():
+    assert faults_of("port: {between: [1, $limit]}") == []
+    assert faults_of("port: {between: $limit}") == [
+        'f.yml:1:17: port.between: a list is wanted, not "$limit"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "right"), [("port", False), ("proto", False), ("address", False), ("user", True)]
+)
+def test_a_fact_refers_to_nothing(field, right):
+    faults = []
+    check_value(start(read(f"{field}: $limit"), "f.yml", faults).at(field), LISTENER.field(field))
+    assert bool(faults) != right
