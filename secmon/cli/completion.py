@@ -113,13 +113,13 @@ def _bash_command(command: Command) -> Iterator[str]:
             yield f"                {'|'.join(option.flags)}) {_bash_value(option)}; return ;;"
     yield "            esac"
     words = [flag for flag in _flags(command) if flag.startswith("--")]
-    positional = [word for option in command.options if option.is_positional for word in _words(option)]
-    yield f"            if [[ $word == -* ]]; then {_reply(words)}; else {_reply(positional)}; fi"
+    positional = [_bash_value(option) for option in command.options if option.is_positional]
+    yield f"            if [[ $word == -* ]]; then {_reply(words)}; else {next(iter(positional), ':')}; fi"
 
 
 def _bash_value(option: Option) -> str:
-    if option.choices:
-        return _reply(option.choices)
+    if _words(option):
+        return _reply(_words(option))
     actions = {
         "file": 'mapfile -t COMPREPLY < <(compgen -f -- "$word"); compopt -o filenames 2>/dev/null',
         "folder": 'mapfile -t COMPREPLY < <(compgen -d -- "$word"); compopt -o filenames 2>/dev/null',
@@ -186,7 +186,7 @@ def _fish(commands: Sequence[Command]) -> Iterator[str]:
 def _fish_option(option: Option) -> str:
     words = f" -a '{' '.join(_words(option))}'" if _words(option) else ""
     if option.is_positional:
-        return words.strip()
+        return "-F" if option.completes in {"file", "folder"} else words.strip()
     text = option.help.en.replace("'", "")
     flags = " ".join(f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags)
     values = {

@@ -38,6 +38,8 @@ def bash(*words):
         (("config", ""), ["init", "check"]),
         (("config", "check", "--c"), ["--config"]),
         (("completion", "b"), ["bash"]),
+        (("rules", "ex"), ["explain"]),
+        (("rules", "list", "--severity", "c"), ["critical"]),
         (("run", ""), []),
     ],
 )
@@ -50,6 +52,10 @@ def test_bash_completes_files_and_folders(tmp_path):
     (tmp_path / "folder").mkdir()
     assert bash("scan", "--pcap", f"{tmp_path}/c") == [f"{tmp_path}/capture.pcap"]
     assert bash("scan", "--root", f"{tmp_path}/") == [f"{tmp_path}/folder"]
+    assert sorted(bash("rules", "check", f"{tmp_path}/")) == [
+        f"{tmp_path}/capture.pcap",
+        f"{tmp_path}/folder",
+    ]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
