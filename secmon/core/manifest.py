@@ -120,7 +120,7 @@ def read_manifest(data: bytes, file: str, faults: list[Fault]) -> Manifest | Non
         return None
     before = len(faults)
     values = _read_head(lines, file, faults)
-    files = _read_files(lines, file, faults)
+    files = _read_files(lines, file, faults) if len(faults) == before else {}
     if len(faults) > before:
         return None
     return Manifest(
@@ -186,11 +186,10 @@ def _read_files(lines: list[str], file: str, faults: list[Fault]) -> dict[str, s
     for number, line in enumerate(listed, _LIST_STARTS):
         entry = _ENTRY.match(line)
         if entry is None or entry["path"] in files or entry["path"] in UNSIGNED_FILES:
-            message = f"{show(line)} is no entry of the list"
-            advice = (
+            wanted = (
                 "SHA256, two blanks, and the path of a file, each once; no backslash or control character"
             )
-            faults.append(Fault(Place(file, number, 1), "", message, advice))
+            faults.append(Fault(Place(file, number, 1), "", "it is no entry of the list", wanted))
             return files
         files[entry["path"]] = entry["sha256"]
     if listed != sorted(listed):

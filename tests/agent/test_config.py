@@ -14,7 +14,7 @@ from secmon.checks import load
 from secmon.core.codec import decode
 from secmon.core.plan import ChildPlan, CorePlan, Invocation
 from tests.support.rulebook import REGISTRY
-from tests.support.signing import make_key
+from tests.support.signing import make_key, sign_pack
 
 DATA = pathlib.Path(__file__).parent.parent / "data" / "bad"
 PROFILE = "profile: {name: all, vantage: inside, why: {vi: a, en: b}}\nrules: [{use: '*'}]\n"
@@ -178,6 +178,90 @@ def test_unsigned_packs_are_refused_where_signatures_are_asked_for(site, tmp_pat
     core, _ = plan(path, allow_unsigned=True)
     assert [(pack.name, pack.version, pack.signed) for pack in core.packs] == [("rules", "", False)]
     assert [note.partition(": ")[0] for note in core.notes] == ["used without a valid signature"]
+
+
+KEY = make_key("ssh-ed25519")
+SIGNED = "agent: {name: agent}\nrules: {paths: [HERE/rules], waivers: [HERE/waivers], allowed_signers: HERE/signers}\n"
+WAIVER = (
+    "waivers:\n  - {id: W-1, rule: ports.a, match: {asset: agent}, reason: R, author: a, approved_by: Boss@Site, "
+    "created: 2026-01-01, expires: 2026-02-01}\n"
+)
+
+
+@pytest.fixture
+def signed(site, tmp_path):
+    """The same folder with two packs, both signed by the same person."""
+    site("signers", f"boss@site {KEY.line}\n")
+    site("waivers/w.yml", WAIVER)
+    sign_pack(tmp_path / "rules", KEY, serial=4)
+    sign_pack(tmp_path / "waivers", KEY, "waivers", serial=2)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "serials.json").write_text('{"rules/site": 3, "rules/gone": 9}')
+    return site("secmon.yml", SIGNED)
+
+
+def test_signed_packs_reach_the_plan_with_their_serials(signed, tmp_path):
+    core, _ = plan(signed, environment={"STATE_DIRECTORY": f"{tmp_path}/state"})
+    assert [(item.name, item.version, item.signed) for item in core.packs] == [
+        ("site", "4", True),
+        ("site", "2", True),
+    ]
+    assert core.serials == {"rules/site": 4, "rules/gone": 9, "waivers/site": 2}
+    assert core.notes == ()
+
+
+def test_the_approver_is_who_signed(signed, site, tmp_path):
+    site("waivers/w.yml", WAIVER.replace("Boss@Site", "chief@site"))
+    sign_pack(tmp_path / "waivers", KEY, "waivers", serial=2)
+    (only,) = faults(signed)
+    assert only == (
+        'w.yml:2:88: waivers[0].approved_by: "chief@site" has not signed this; '
+        "the approver is whose key signed the pack: boss@site"
+    )
+    (tmp_path / "waivers" / "MANIFEST.sig").unlink()
+    assert plan(signed, allow_unsigned=True)
+
+
+def test_of_refused_packs_nothing_else_is_told(signed, site, tmp_path):
+    site("rules/a.yml", "rules: [mistake]\n")
+    assert [fault.partition(";")[0][:60] for fault in faults(signed)] == [
+        "a.yml:1:1: : the file was altered after the pack was signed:"
+    ]
+
+
+def test_an_older_pack_and_a_damaged_memory_are_refused(signed, tmp_path):
+    memory = tmp_path / "state" / "serials.json"
+    memory.write_text('{"rules/site": 5}')
+    environment = {"STATE_DIRECTORY": str(memory.parent)}
+    (only,) = faults(signed, environment=environment)
+    assert only.startswith("MANIFEST:4:9: serial: the pack is older than one that was accepted: 4, after 5")
+    memory.write_text("damaged")
+    (only,) = faults(signed, environment=environment)
+    assert only.startswith("serials.json:1:1: : the highest serials cannot be read from it")
+
+
+def test_two_packs_of_one_name_are_refused(signed, site, tmp_path):
+    site("more/b.yml", "overrides: []\n")
+    sign_pack(tmp_path / "more", KEY, name="site")
+    path = site("secmon.yml", SIGNED.replace("HERE/rules", "HERE/rules, HERE/more"))
+    assert any(
+        fault.startswith("MANIFEST:2:7: name: two packs are named site; one is ") for fault in faults(path)
+    )
+
+
+def test_a_folder_that_is_called_builtin_is_not_the_installations_own(signed, site, tmp_path):
+    (tmp_path / "rules").rename(tmp_path / "builtin")
+    (tmp_path / "builtin" / "MANIFEST.sig").unlink()
+    (only,) = faults(site("secmon.yml", SIGNED.replace("HERE/rules", "HERE/builtin")))
+    assert only.startswith("MANIFEST.sig:1:1: : the pack is not signed")
+
+
+def test_a_damaged_file_of_signers_is_told_alone(signed, site):
+    site("signers", "boss@site nonsense\n")
+    (only,) = faults(signed)
+    assert only.startswith("signers:1:1: : it holds no key of a known type")
+    (again,) = faults(signed, allow_unsigned=True)
+    assert again == only
 
 
 def test_waivers_and_overrides_reach_the_plan(site, tmp_path):
