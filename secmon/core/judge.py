@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from secmon.core.evaluate import COMPLETE, Look, compile_rule, fold, look_needed, make_subject, next_change
+from secmon.core.evaluate import Look, compile_rule, fold, look_needed, make_subject, next_change
 from secmon.core.judgement import Judgement, ReasonCount, count_outcomes
 from secmon.core.model import (
     VIETNAM_UTC_OFFSET_SECONDS,
@@ -40,8 +40,10 @@ class _Seen:
         target: the target.
         facts: by kind.
         looks: look name (`kind` or `kind/part`) -> how well it was looked at.
-        attempted: some probe began it.
+        attempted: every probe that serves its form began it.
         otherwise: the look that holds for a name that no probe spoke of.
+        nameless: kind -> why a fact of it lacks a field of its key: which subject that is cannot be told, so
+            neither that all were seen, nor what folds with it, nor which waiver is meant for it.
     """
 
     target: Target
@@ -49,11 +51,12 @@ class _Seen:
     looks: dict[str, Look]
     attempted: bool
     otherwise: Look
+    nameless: dict[str, Reason]
 
-    def look(self, names: Iterable[str]) -> Look:
-        """Return the first look that is not complete."""
+    def look(self, kind: str, names: Iterable[str]) -> Look:
+        """Return the first look at a kind that is not complete."""
         looks = (self.looks.get(name, self.otherwise) for name in names)
-        return next((look for look in looks if look.reason is not None), COMPLETE)
+        return next((look for look in looks if look.reason is not None), Look(self.nameless.get(kind)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class _Bench:
         results: list[Result] = []
         complete: list[str] = []
         for item in expected:
-            look = item.look(names)
+            look = item.look(kind.name, names)
             if look.reason is None:
                 complete.append(item.target.text)
             results.extend(compiled.judge_target(item.target.text, self._subjects(item, kind), look))
@@ -217,32 +220,37 @@ def _gather(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> dict[st
             continue
         facts: dict[str, list[Fact]] = {}
         looks: dict[str, Look] = {}
+        nameless: dict[str, Reason] = {}
         found = by_target.get((target.asset, target.text), [])
         for part, observation in found:
             for fact in observation.facts:
                 facts.setdefault(fact.kind, []).append(fact)
+                nameless.update(_unseen_key(check, fact))
             for name, reason in observation.looked.items():
                 looks[name] = _look(part, reason)
-        otherwise = _otherwise(check, target, parts, found)
-        seen.setdefault(target.asset, []).append(_Seen(target, facts, looks, bool(found), otherwise))
+        serving = {probe.name for probe in check.probes if target.form in probe.forms}
+        attempted = bool(serving) and serving <= {part.probe for part, _ in found}
+        otherwise = _otherwise(serving, parts, found)
+        seen.setdefault(target.asset, []).append(_Seen(target, facts, looks, attempted, otherwise, nameless))
     return seen
 
 
+def _unseen_key(check: CheckSpec, fact: Fact) -> dict[str, Reason]:
+    """Return the fact's kind and why a field of its key was not seen; nothing where all were."""
+    kind = check.kind(fact.kind)
+    unseen = [name for name in kind.key if name not in fact.values] if kind else []
+    return {fact.kind: fact.missing.get(unseen[0], Reason.NO_DATA)} if unseen else {}
+
+
 def _look(part: Part, reason: Reason | None) -> Look:
-    """Return a look; a canary that said it is blind makes an error of every look of its part."""
-    if part.canary_said and part.canary is not None:
+    """Return a look: never complete without its canary, and an error where the canary says it is blind."""
+    if part.canary is not None and part.canary_said:
         return Look(part.canary, error=True)
-    return Look(reason)
+    return Look(reason or part.canary)
 
 
-def _otherwise(
-    check: CheckSpec,
-    target: Target,
-    parts: Sequence[Part],
-    found: Sequence[tuple[Part, Observation]],
-) -> Look:
+def _otherwise(serving: set[str], parts: Sequence[Part], found: Sequence[tuple[Part, Observation]]) -> Look:
     """Return the look for kinds that nobody spoke of: the reason of the probe that should have."""
-    serving = {probe.name for probe in check.probes if target.form in probe.forms}
     for part in parts:
         if part.probe in serving and part.status is not None:
             return Look(part.status, error=part.status is Reason.CRASHED)

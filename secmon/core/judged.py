@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from secmon.core.contract import Sample  # noqa: TC001  # core.codec reads the annotations of Judged
 from secmon.core.judgement import ReasonCount  # noqa: TC001  # likewise
 from secmon.core.model import Outcome, Reason, Run, Severity, Verdict
+from secmon.core.score import CLOCK_SKEW_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,6 +89,23 @@ class Judged:
     reasons: tuple[ReasonCount, ...] = ()
     samples: tuple[Sample, ...] = ()
     changes_at: float = 0.0
+
+    def believed(self, asset: str, now: float) -> float | None:
+        """Return the instant that the freshness of an asset's points is counted from.
+
+        Args:
+            asset: id of the asset.
+            now: Unix seconds.
+
+        Returns:
+            End of the last complete run, None where there was none; that of the latest run, complete or not,
+            where it lies in the future: the points are that run's, and an older one cannot vouch for them.
+        """
+        last = self.last_complete.get(asset)
+        run = self.runs.get(asset)
+        if last is not None and run is not None and run.finished > now + CLOCK_SKEW_SECONDS:
+            return max(last, run.finished)
+        return last
 
 
 def keep(judgement: Judgement, digest: str, before: Judged | None, findings: Iterable[Finding]) -> Judged:
@@ -180,6 +198,9 @@ def _last_complete(runs: Iterable[Run], before: dict[str, float]) -> dict[str, f
     for run in runs:
         if run.attempted_all and run.canary is None:
             # Not the maximum: after a clock was set back, the latest run counts and not one from the future.
+            latest[run.asset] = run.finished
+        elif 0 < run.finished < latest.get(run.asset, 0.0):
+            # Nor may a run that failed leave what came before it younger than itself.
             latest[run.asset] = run.finished
     return latest
 

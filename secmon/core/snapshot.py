@@ -342,7 +342,7 @@ def _asset_check(inputs: Inputs, view: _View, check: str, asset: str, points: Po
     judged = inputs.judged.get(check)
     if judged is None:
         return AssetCheck(check, points, 0.0, None, None, {}, {})
-    last = judged.last_complete.get(asset)
+    last = judged.believed(asset, view.now)
     outcomes = _every_outcome(judged.outcomes.get(asset, {})) if check in view.current else {}
     return AssetCheck(
         check=check,

@@ -207,6 +207,37 @@ def test_a_failed_canary_is_an_error_even_over_good_facts() -> None:
     assert not got.verdicts[0].decided
 
 
+def test_a_sensor_that_never_proved_that_it_can_see_decides_nothing() -> None:
+    seen = observation({"room": "a", "lit": True})
+    got = judge([LIT], [part(seen, canary=Reason.NO_DATA, canary_said=False)])
+    assert outcomes(got) == ["pass", "unknown"]
+    assert not got.verdicts[0].decided
+
+
+def test_a_subject_that_cannot_be_named_leaves_its_rule_undecided() -> None:
+    """Two of them could be one, or be meant by a waiver for another."""
+    seen = observation(
+        {"lit": False, "missing": {"room": Reason.PERMISSION}},
+        {"missing": {"room": Reason.PERMISSION, "lit": Reason.PERMISSION}},
+    )
+    got = judge([LIT], [part(seen)])
+    assert outcomes(got) == ["fail", "unknown"]
+    assert got.results[-1].reason is Reason.PERMISSION
+    assert not got.verdicts[0].decided
+
+
+def test_a_target_is_attempted_where_each_probe_that_serves_it_began_it() -> None:
+    ear = ProbeSpec("ear", "x", (Form.LOCAL,), ("alarm",))
+    check = replace(CHECK, probes=(replace(CHECK.probes[0], kinds=("lamp",)), ear))
+    plan = ChildPlan(
+        (LOCAL,), {}, (), (), (Asset("srv"),), (LIT,), (Binding("srv", LIT.id, LIT.severity, {}, {}, "p"),)
+    )
+    eye = part(observation({"room": "a", "lit": True}, looked={"lamp": None}))
+    for parts, attempted in (([eye], False), ([eye, part(observation(looked={}), probe="ear")], True)):
+        (run,) = judge_check(check, plan, parts, NOW, lambda *_: []).runs
+        assert run.attempted_all is attempted
+
+
 def test_without_a_target_a_bound_rule_is_unknown_not_configured() -> None:
     got = judge([LIT], [], targets=())
     assert [(result.outcome, result.reason) for result in got.results] == [

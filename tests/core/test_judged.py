@@ -83,3 +83,23 @@ def test_findings_that_count_alike_are_one_group():
         FindingGroup(ASSET, Severity.HIGH, 5.0, 1),
         FindingGroup(ASSET, Severity.HIGH, 0.0, 2),
     }
+
+
+def test_a_run_that_failed_under_an_earlier_clock_leaves_nothing_younger_than_itself():
+    """Else a blind sensor would make points fresh that had gone stale."""
+    fast = keep(judgement(PLAN, finished=5000.0), "d1", None)
+    blind = keep(judgement(PLAN, finished=3000.0, canary=Reason.PERMISSION), "d1", fast)
+    assert blind.last_complete == {ASSET: 3000.0}
+    never = keep(judgement(PLAN, finished=0.0, attempted_all=False), "d1", fast)
+    assert never.last_complete == {ASSET: 5000.0}
+
+
+def test_points_of_a_run_from_the_future_are_not_believed_for_an_older_one():
+    first = keep(judgement(PLAN, finished=1000.0), "d1", None)
+    blind = keep(judgement(PLAN, finished=9000.0, canary=Reason.PERMISSION), "d1", first)
+    assert blind.believed(ASSET, 9000.0) == 1000.0
+    assert blind.believed(ASSET, 2000.0) == 9000.0
+    assert (
+        keep(judgement(PLAN, finished=9000.0, attempted_all=False), "d1", None).believed(ASSET, 2000.0)
+        is None
+    )
