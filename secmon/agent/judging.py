@@ -123,7 +123,7 @@ class Judging:
         if reason is None:
             try:
                 judgement = decode_lines(output.splitlines())
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
                 reason = Reason.CRASHED
         if reason is not None:
             self._crashed(judge.check, output[-TEXT_LIMIT:].decode("utf-8", "replace"))

@@ -67,8 +67,4 @@ def _read(status: str, output: bytes, version: str, settings: Collection[str]) -
     if status != "ok":
         raise Refused((f"reading the configuration ended with: {status}",), unread=True)
     plan = decode(CorePlan, json.loads(output))
-    if plan.listen.web_config:
-        advice = "remove it, and listen on 127.0.0.1 or set listen.insecure: true"
-        fault = f"listen.web_config: TLS and users are not available in this version; {advice}"
-        raise Refused((fault,), rules=True)
     return replace(plan, digest=f"{plan.digest} {version}")

@@ -152,12 +152,6 @@ SECTIONS: Final = (
             Key("address", "127.0.0.1", Words("địa chỉ của máy này", "an address of this host")),
             Key("port", "9877", Words("cổng TCP", "TCP port")),
             Key(
-                "web_config",
-                "/etc/secmon/web.yml",
-                Words("tệp TLS và người dùng", "file with TLS and users"),
-                default="none",
-            ),
-            Key(
                 "insecure",
                 "false",
                 Words(

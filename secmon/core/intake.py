@@ -143,7 +143,7 @@ def _read_part(check: CheckSpec, header: dict[str, Any], frames: bytes) -> Part:
     for line in frames.splitlines():
         try:
             reader.take(json.loads(line.decode("utf-8", "surrogatepass")))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             reader.broken = True
             break
     status = status or (Reason.BAD_DATA if reader.broken else None)

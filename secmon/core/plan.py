@@ -40,13 +40,11 @@ class Listen:
     Attributes:
         address: an address of this host.
         port: TCP port.
-        web_config: path of an exporter-toolkit file, "" for none.
         insecure: served off loopback without protection, on purpose.
     """
 
     address: str = "127.0.0.1"
     port: int = 9877
-    web_config: str = ""
     insecure: bool = False
 
 

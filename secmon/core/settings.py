@@ -68,7 +68,6 @@ RULES: Final[Mapping[str, Reader]] = {
 LISTEN: Final[Mapping[str, Reader]] = {
     "address": _read_address,
     "port": lambda cursor: read_integer(cursor, 1, 65535),
-    "web_config": read_path,
     "insecure": read_boolean,
 }
 TOP: Final[Mapping[str, Reader]] = {
@@ -142,11 +141,11 @@ def _read_watches(cursor: Cursor | None, own_id: str) -> tuple[Watch, ...]:
 
 def _read_listen(cursor: Cursor | None) -> Listen:
     listen = Listen(**section(cursor, LISTEN))
-    if cursor is None or listen.insecure or listen.web_config:
+    if cursor is None or listen.insecure:
         return listen
     if not ipaddress.ip_address(listen.address).is_loopback:
         message = f"{listen.address} can be reached by others, and nothing protects the page"
-        advice = "give web_config with TLS and users, or listen on 127.0.0.1; insecure: true takes the risk"
+        advice = "listen on 127.0.0.1, behind a proxy with TLS; insecure: true takes the risk"
         cursor.at("address").fault(message, advice)
     return listen
 

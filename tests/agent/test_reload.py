@@ -9,7 +9,6 @@ import pytest
 
 from secmon.agent.reload import Refused, read_plan
 from secmon.core.codec import encode
-from secmon.core.plan import Listen
 from tests.support.judgements import plan
 
 SETTINGS = ("/etc/secmon/secmon.yml", "built-in defaults")
@@ -56,12 +55,6 @@ def test_a_reading_that_did_not_end_says_nothing_about_the_files(status):
     with pytest.raises(Refused, match=status) as refused:
         read_plan(status, b"half a li", "0.1.0", SETTINGS)
     assert refused.value.unread
-    assert not refused.value.config
-
-
-def test_protection_that_does_not_exist_yet_is_refused_rather_than_ignored():
-    with pytest.raises(Refused, match="web_config") as refused:
-        read_plan("ok", line(plan(listen=Listen(web_config="/etc/secmon/web.yml"))), "0.1.0", SETTINGS)
     assert not refused.value.config
 
 

@@ -48,7 +48,7 @@ watches:
   - {id: sw-1, platform: network, level: 4, roles: [appliance], unit: so-khcn, address: 192.0.2.1}
   - {id: db-1}
 rules: {paths: [builtin, /etc/secmon/rules], allowed_signers: /etc/secmon/signers, waivers: [/w], overrides: [/o]}
-listen: {address: 192.0.2.7, port: 9000, web_config: /etc/secmon/web.yml}
+listen: {address: 192.0.2.7, port: 9000, insecure: true}
 state_dir: /srv/secmon
 lang: en
 allowed_networks: [192.0.2.0/24, '2001:db8::/32', 198.51.100.7]
@@ -71,7 +71,7 @@ known_sources:
         ("/etc/secmon/rules", "secmon.yml:7:26"),
     ]
     assert configuration.allowed_signers.path == "/etc/secmon/signers"
-    assert configuration.listen == Listen("192.0.2.7", 9000, "/etc/secmon/web.yml")
+    assert configuration.listen == Listen("192.0.2.7", 9000, insecure=True)
     assert (configuration.state_dir, configuration.lang) == ("/srv/secmon", "en")
     assert configuration.allowed_networks == ("192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32")
     assert configuration.known_sources == (
@@ -127,7 +127,7 @@ known_sources:
             "listen: {address: 0.0.0.0}",
             (
                 "1:19: listen.address: 0.0.0.0 can be reached by others, and nothing protects the page; "
-                "give web_config with TLS and users, or listen on 127.0.0.1; insecure: true takes the risk"
+                "listen on 127.0.0.1, behind a proxy with TLS; insecure: true takes the risk"
             ),
         ),
         ("lang: fr", '1:7: lang: "fr" is not known here; one of en, vi'),

@@ -131,7 +131,7 @@ def test_bad_rules_are_told_apart_from_a_bad_configuration(agent):
     agent.wait_for_metric(lambda seen: seen["rules_last_reload_successful"] == 1)
 
 
-def test_protection_that_is_not_there_yet_is_refused(agent):
+def test_protection_that_is_not_there_is_refused_rather_than_ignored(agent):
     good = (agent.folder / "secmon.yml").read_text()
     (agent.folder / "secmon.yml").write_text(
         f"listen: {{port: {agent.port}, address: 0.0.0.0, web_config: /x}}\n"
