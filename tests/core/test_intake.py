@@ -149,6 +149,7 @@ def test_a_name_with_a_lone_surrogate_survives() -> None:
         b'{"of":9,"facts":[]}\n',
         b"3\n",
         b"[" * 200_000 + b"\n",
+        b'{"end":Infinity}\n',
     ],
 )
 def test_a_broken_frame_ends_the_part_as_bad_data(junk) -> None:
