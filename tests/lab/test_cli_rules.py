@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -123,13 +122,41 @@ def test_wrong_names_are_told_on_one_line():
 
 
 def test_an_editor_can_use_the_schema(needs, tmp_path):
-    """check-jsonschema is a tool of its own; its verdict on whole files is that of `rules check`."""
+    """check-jsonschema is a tool of its own, with a YAML reader of its own."""
     needs("check-jsonschema")
-    program = shutil.which("check-jsonschema")
     schema = tmp_path / "schema.json"
     schema.write_text(rules("schema").stdout)
-    for path, good in ((ROOT / "rules" / "ports" / "listeners.yml", True), (BAD / "rules.yml", False)):
+
+    def flagged(*paths):
         done = subprocess.run(
-            (program, "--schemafile", str(schema), str(path)), check=False, capture_output=True, timeout=60
+            ("check-jsonschema", "--output-format", "json", "--schemafile", str(schema), *map(str, paths)),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
-        assert (done.returncode == 0) == good
+        told = json.loads(done.stdout)
+        assert told.get("parse_errors", []) == []
+        return {error["path"].removeprefix("$.") for error in told.get("errors", [])}
+
+    assert flagged(*(ROOT / "rules").rglob("*.yml")) == set()
+    twice = "    title: {vi: Tên, en: no title}\n"
+    (tmp_path / "rules.yml").write_text((BAD / "rules.yml").read_text().replace(twice, ""))
+    assert flagged(tmp_path / "rules.yml") >= {
+        "rules[0].severity",
+        "rules[0].where",
+        "rules[0].where.scope",
+        "rules[0].require.port",
+        "rules[0].params.limit.default",
+        "rules[0].fix",
+        "rules[0].maps['cis-8'][0]",
+        "rules[0].tests[0].facts",
+        "rules[0].tests[0].expect",
+        "rules[1].for_each",
+    }
+    assert flagged(BAD / "profile.yml", BAD / "overrides.yml") == {
+        "profile.platform",
+        "rules[1]",
+        "overrides[0].match",
+        "overrides[1]",
+    }
