@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 EXIT_OK: Final = 0
 EXIT_FAULTS: Final = 2
+FAULT_LIMIT: Final = 5000
+"""Faults that are told; a file of another kind can hold a mistake in every word."""
 
 DEFAULTS: Final = "built-in defaults"
 
@@ -360,10 +362,14 @@ def _language(handles: Handles) -> str:
 
 
 def in_order(faults: Iterable[Fault]) -> list[Fault]:
-    """Return faults by file, line and column, each once."""
-    return sorted(
+    """Return faults by file, line and column, each once; of a flood the first, and how many more there are."""
+    ordered = sorted(
         dict.fromkeys(faults), key=lambda fault: (fault.place.file, fault.place.line, fault.place.column)
     )
+    if len(ordered) <= FAULT_LIMIT:
+        return ordered
+    message = f"{len(ordered) - FAULT_LIMIT} more faults are not shown"
+    return [*ordered[:FAULT_LIMIT], Fault(Place(COMMAND_LINE, 0, 0), "", message, "mend the ones above")]
 
 
 def fault_line(fault: Fault) -> dict[str, Any]:

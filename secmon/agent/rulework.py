@@ -40,8 +40,6 @@ CHECK: Final = "rules check"
 TEST: Final = "rules test"
 LIST: Final = "rules list"
 EXPLAIN: Final = "rules explain"
-FAULT_LIMIT: Final = 5000
-"""Faults that are told; a file of another kind can hold a mistake in every word."""
 
 _SEE: Final = "`secmon rules list` shows all"
 _HERE: Final = Place(COMMAND_LINE, 0, 0)
@@ -129,20 +127,11 @@ def observe(handles: Handles, out: BinaryIO) -> int:
     read = _read(handles, faults)
     answer = _ANSWERS[handles.invocation.command](handles, read, faults)
     if faults:
-        out.writelines(config.json_line(config.fault_line(fault)) for fault in _first(faults))
+        out.writelines(config.json_line(config.fault_line(fault)) for fault in config.in_order(faults))
     else:
         out.write(config.json_line(answer))
     out.flush()
     return config.EXIT_FAULTS if faults else config.EXIT_OK
-
-
-def _first(faults: Sequence[Fault]) -> list[Fault]:
-    """Return the first faults in order, with a last one that says how many are left out."""
-    ordered = config.in_order(faults)
-    if len(ordered) <= FAULT_LIMIT:
-        return ordered
-    more = Fault(_HERE, "", f"{len(ordered) - FAULT_LIMIT} more faults are not shown", "mend the ones above")
-    return [*ordered[:FAULT_LIMIT], more]
 
 
 @dataclass(frozen=True, slots=True)

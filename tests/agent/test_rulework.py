@@ -231,9 +231,9 @@ def test_what_cannot_be_opened_is_told(tmp_path):
 
 
 def test_a_flood_of_faults_is_cut(tmp_path):
-    (tmp_path / "f.yml").write_text("rules: [" + "5, " * (rulework.FAULT_LIMIT + 50) + "]")
+    (tmp_path / "f.yml").write_text("rules: [" + "5, " * (config.FAULT_LIMIT + 50) + "]")
     found = faults("check", registry=load(), rules=(str(tmp_path),))
-    assert len(found) == rulework.FAULT_LIMIT + 1
+    assert len(found) == config.FAULT_LIMIT + 1
     assert found[-1] == "command line:0:0: : 50 more faults are not shown; mend the ones above"
 
 
