@@ -362,7 +362,7 @@ def _language(handles: Handles) -> str:
 
 
 def in_order(faults: Iterable[Fault]) -> list[Fault]:
-    """Return faults by file, line and column, each once; of a flood the first, and how many more there are."""
+    """Return faults by file, line and column, each once; of a flood the first, and how many more."""
     ordered = sorted(
         dict.fromkeys(faults), key=lambda fault: (fault.place.file, fault.place.line, fault.place.column)
     )
