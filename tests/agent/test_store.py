@@ -17,6 +17,7 @@ from secmon.core.judged import keep
 from secmon.core.judgement import ReasonCount, WaivedUntil
 from secmon.core.lifecycle import Changes, advance
 from secmon.core.model import Outcome, Reason, Severity
+from secmon.sources.serials import SERIALS
 from tests.support.judgements import judgement, plan, result
 
 PLAN = plan()
@@ -179,6 +180,19 @@ def test_a_folder_that_cannot_be_made_is_counted_and_heals(opened, tmp_path):
     (tmp_path / "state").unlink()
     assert save(store, result("ports.smb", 1))[0]
     assert len(store.load().findings) == 1
+
+
+def test_serials_that_cannot_be_written_are_counted_and_heal(opened, tmp_path):
+    store = opened()
+    in_the_way = tmp_path / "state" / SERIALS
+    in_the_way.mkdir()
+    assert not store.save_serials({"rules/site": 7})
+    assert store.write_errors == 1
+    assert opened.told[-1].startswith(f"{in_the_way}: ")
+    in_the_way.rmdir()
+    assert store.save_serials({"rules/site": 7})
+    assert in_the_way.read_text() == '{"rules/site": 7}\n'
+    assert store.write_errors == 1
 
 
 def test_what_an_older_secmon_wrote_in_other_words_is_left_out(opened, tmp_path):

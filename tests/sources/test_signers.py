@@ -44,7 +44,25 @@ def test_every_kind_of_key(kind):
     assert (only.key, faults) == (key.blob, [])
 
 
-KNOWN = ", ".join(KINDS)
+@pytest.mark.parametrize(
+    ("patterns", "allowed"),
+    [
+        ("secmon-rules", True),
+        ("secmon-*", True),
+        ("secmon-rule?", True),
+        ("*s**s*", True),
+        ("secmon-rules,!secmon-*", False),
+        ("!secmon-rules,*", False),
+        ("!other,secmon-rules", True),
+        ("!other", False),
+        ("secmon", False),
+        ("secmon-[r]ules", False),
+        ("", False),
+    ],
+)
+def test_patterns_of_namespaces(patterns, allowed):
+    (only,), faults = read(f'a@b namespaces="{patterns}" {KEY.line}\n')
+    assert (only.may_sign("secmon-rules"), faults) == (allowed, [])
 
 
 @pytest.mark.parametrize(
