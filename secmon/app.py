@@ -127,7 +127,12 @@ def ask_rules(invocation: Invocation, registry: Registry | None = None) -> Answe
         PlanFailed: they could not be read to the end.
         SpawnerGone: the process that reads them has ended.
     """
-    channel = spawner.start(registry or load(), invocation, Entries("secmon.agent.rulework"))
+    return _ask(registry or load(), invocation, "secmon.agent.rulework")
+
+
+def _ask(registry: Registry, invocation: Invocation, module: str) -> Answer:
+    """Have a child do what a module is for, and return its answer."""
+    channel = spawner.start(registry, invocation, Entries(module))
     from secmon.agent.question import ask
 
     try:
@@ -149,13 +154,23 @@ def verify_packs(invocation: Invocation) -> Answer:
         PlanFailed: they could not be read to the end.
         SpawnerGone: the process that reads them has ended.
     """
-    channel = spawner.start(load(), invocation, Entries("secmon.agent.packcheck"))
-    from secmon.agent.question import ask
+    return _ask(load(), invocation, "secmon.agent.packcheck")
 
-    try:
-        return ask(channel)
-    finally:
-        channel.close()
+
+def ask_inventory(invocation: Invocation) -> Answer:
+    """Check an inventory, or make of it what Prometheus reads.
+
+    Args:
+        invocation: names the inventory and the packs; its command says what is asked.
+
+    Returns:
+        The answer, or the faults of the input files.
+
+    Raises:
+        PlanFailed: they could not be read to the end.
+        SpawnerGone: the process that reads them has ended.
+    """
+    return _ask(load(), invocation, "secmon.agent.inventorywork")
 
 
 def _os_name() -> str:

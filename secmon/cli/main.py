@@ -24,6 +24,9 @@ COMMANDS = {
     "rules schema": "secmon.cli.rules",
     "rules sign": "secmon.cli.packs",
     "rules verify": "secmon.cli.packs",
+    "inventory check": "secmon.cli.inventory",
+    "inventory targets": "secmon.cli.inventory",
+    "inventory metrics": "secmon.cli.inventory",
     "completion": "secmon.cli.completion",
 }
 """Command -> the module that has `COMMANDS[name]` and `run(name, arguments)`; loaded when it is typed."""

@@ -133,7 +133,7 @@ class Invocation:
     """What the command line fixed at start: the only paths and targets that a reload reads again.
 
     Attributes:
-        command: `scan`, `run`, or `rules check`, `rules test`, `rules list`, `rules explain`.
+        command: `scan`, `run`, or what is asked: `rules check`, `inventory targets` ...
         config: path of secmon.yml, "" to look in the usual places and then use the built-in defaults.
         rules: `--rules`, or the paths that a command about rules was given; they replace `rules.paths`.
         checks: checks named on the command line, empty for those that fit.
@@ -155,6 +155,7 @@ class Invocation:
         rule: an id, or a glob over ids, that `rules explain` and `rules test` are about; "" for all.
         unit: `--unit` of `rules explain`, "" where absent.
         asset: `--asset` of `rules explain`, "" for this host.
+        inventory: path that `inventory check|targets|metrics` are about.
         environment: the few variables that decide paths (SECMON_CONFIG, STATE_DIRECTORY ...).
     """
 
@@ -180,4 +181,5 @@ class Invocation:
     rule: str = ""
     unit: str = ""
     asset: str = ""
+    inventory: str = ""
     environment: dict[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from secmon.export import inventory
 from secmon.export.metrics import FAMILIES
 from tools.reference.markdown import code, table
 from tools.reference.markdown import page as markdown_page
@@ -29,6 +30,9 @@ def page(registry: Registry) -> str:
             if spec.metrics
             for block in (f"## Of the check {spec.name}", _table(spec.metrics))
         ),
+        "## Of the inventory",
+        "Printed by `secmon inventory metrics`, see [the inventory](../inventory.md).",
+        _table(inventory.FAMILIES),
     )
 
 

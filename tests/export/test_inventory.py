@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from secmon.export.inventory import FAMILIES, render
+
+ROW = {
+    "info": {
+        "asset": "s1",
+        "agent": "a1",
+        "unit": "u",
+        "unit_kind": "commune",
+        "province": "p",
+        "level": "3",
+        "platform": "linux",
+        "roles": "database,server",
+        "site": 'x"y\\z',
+    },
+    "max_age": 86400.0,
+    "weight": 4.0,
+    "maintenance": True,
+    "possible": {"ports": 12, "tls": 0},
+}
+
+
+def test_the_page_says_what_the_rows_say_and_a_parser_reads_it_back():
+    page = render({"assets": [ROW], "packs": [{"pack": "builtin", "sha256": "ab", "accepted": False}]})
+    families = {family.name: family.samples for family in text_string_to_metric_families(page)}
+    assert set(families) == {spec.name for spec in FAMILIES}
+    (info,) = families["secmon_inventory_asset_info"]
+    assert (info.labels, info.value) == (ROW["info"], 1)
+    points = {sample.labels["check"]: sample.value for sample in families["secmon_inventory_points_possible"]}
+    assert points == {"ports": 12, "tls": 0}
+    ages = {
+        (sample.labels["asset"], sample.labels["check"]): sample.value
+        for sample in families["secmon_inventory_max_age_seconds"]
+    }
+    assert ages == {("s1", "ports"): 86400, ("s1", "tls"): 86400}
+    assert families["secmon_inventory_weight"][0].value == 4
+    assert families["secmon_inventory_maintenance"][0].value == 1
+    (pack,) = families["secmon_inventory_pack_accepted"]
+    assert (pack.labels, pack.value) == ({"pack": "builtin", "sha256": "ab"}, 0)
+
+
+def test_the_labels_are_those_of_the_design():
+    labels = {spec.name.removeprefix("secmon_inventory_"): spec.labels for spec in FAMILIES}
+    assert labels["asset_info"] == (
+        "asset", "agent", "unit", "unit_kind", "province", "level", "platform", "roles", "site",
+    )  # fmt: skip
+    assert labels["points_possible"] == labels["max_age_seconds"] == ("asset", "check")
+    assert labels["weight"] == labels["maintenance"] == ("asset",)
+    assert labels["pack_accepted"] == ("pack", "sha256")
