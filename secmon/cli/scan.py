@@ -55,10 +55,8 @@ SCAN = Command(
         Option(
             ("--target",),
             Words(
-                "đích kiểm tra từ bên ngoài: tên máy, máy:cổng, máy:cổng,smtp (STARTTLS), [v6]:cổng, "
-                "mạng/prefix, file:TỆP (chứng thư)",
-                "look at this from outside: host, host:port, host:port,smtp (STARTTLS), [v6]:port, "
-                "net/prefix, file:PATH (certificates)",
+                "đích kiểm tra từ bên ngoài: tên máy, máy:cổng, [v6]:cổng, file:TỆP (chứng thư)",
+                "look at this from outside: host, host:port, [v6]:port, file:PATH (certificates)",
             ),
             metavar="TARGET",
             many=True,
@@ -175,7 +173,7 @@ SCAN = Command(
     examples=(
         Example("sudo secmon scan", Words("kiểm tra toàn bộ máy này", "audit this host")),
         Example(
-            "secmon scan --target 192.0.2.10 --target mail.example.vn:25,smtp",
+            "secmon scan --target 192.0.2.10 --target mail.example.vn:465",
             Words("kiểm tra hai đích từ bên ngoài", "audit two targets from outside"),
         ),
         Example(

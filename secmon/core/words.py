@@ -139,10 +139,9 @@ REASONS: Final[dict[Reason, ReasonWords]] = {
     Reason.NOT_TLS: ReasonWords(
         Words("cổng có trả lời nhưng không dùng TLS", "the port answers but does not speak TLS"),
         Words(
-            "Kiểm tra số cổng; với thư điện tử, LDAP hay cơ sở dữ liệu hãy thêm giao thức STARTTLS, ví dụ "
-            "`mail.example.vn:25,smtp`.",
-            "Check the port number; for mail, LDAP or databases add the STARTTLS protocol, such as "
-            "`mail.example.vn:25,smtp`.",
+            "Kiểm tra số cổng; dịch vụ có thể chỉ chuyển sang TLS sau lệnh STARTTLS, mà phiên bản này chưa thử.",
+            "Check the port number; the service may change to TLS after STARTTLS only, which this version does "
+            "not try.",
         ),
     ),
     Reason.STARTTLS_REFUSED: ReasonWords(
