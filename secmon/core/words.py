@@ -139,9 +139,8 @@ REASONS: Final[dict[Reason, ReasonWords]] = {
     Reason.NOT_TLS: ReasonWords(
         Words("cổng có trả lời nhưng không dùng TLS", "the port answers but does not speak TLS"),
         Words(
-            "Kiểm tra số cổng; dịch vụ có thể chỉ chuyển sang TLS sau lệnh STARTTLS, mà phiên bản này chưa thử.",
-            "Check the port number; the service may change to TLS after STARTTLS only, which this version does "
-            "not try.",
+            "Kiểm tra số cổng; có thể dịch vụ chỉ dùng TLS sau lệnh STARTTLS, mà phiên bản này chưa thử.",
+            "Check the port number; it may speak TLS after STARTTLS only, which this version does not try.",
         ),
     ),
     Reason.STARTTLS_REFUSED: ReasonWords(
