@@ -1,4 +1,4 @@
-"""Write docs/reference, docs/man and the schemas from what the program itself declares.
+"""Write docs/reference, docs/man, the schemas and the example from what the program itself declares.
 
 `--check` writes nothing and fails where a file is stale.
 """
@@ -16,7 +16,7 @@ from secmon.core.rules import load_rules, rule_ids
 from secmon.core.ruleschema import schema_text
 from secmon.export.report.schema import report_schema
 from secmon.sources import yaml
-from tools.reference import commands, configuration, facts, manual, metrics, records, rules
+from tools.reference import commands, configuration, facts, manual, metrics, province, records, rules
 
 if TYPE_CHECKING:
     from secmon.core.contract import Registry
@@ -74,6 +74,7 @@ def generate(root: Path) -> dict[Path, str]:
         root / "secmon" / "data" / "report.schema.json": schema,
         root / "docs" / "man" / "secmon.1": manual.page(),
         root / "docs" / "adr" / "README.md": records.page(root / "docs" / "adr"),
+        root / "deploy" / "examples" / "inventory.yml": province.page(root / "rules"),
     }
 
 

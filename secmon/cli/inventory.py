@@ -117,8 +117,8 @@ METRICS = Command(
 )
 COMMANDS = {command.name: command for command in (CHECK, TARGETS, METRICS)}
 _GOOD = Words(
-    "Không có lỗi: {units} đơn vị, {systems} hệ thống, {assets} máy, {agents} tác tử, {packs} bộ quy tắc.",
-    "No faults: {units} units, {systems} systems, {assets} assets, {agents} agents, {packs} packs.",
+    "Không có lỗi. Đơn vị: {units}; hệ thống: {systems}; máy: {assets}; tác tử: {agents}; bộ: {packs}.",
+    "No faults. Units: {units}; systems: {systems}; assets: {assets}; agents: {agents}; packs: {packs}.",
 )
 
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from secmon.agent import inventorywork
+from secmon.agent import config, inventorywork
 from secmon.checks import load
+from secmon.core.model import Platform, Role
 from secmon.core.plan import Invocation
 from secmon.sources import packs, paths
 from tests.support.inventory import DIGEST, GOOD
@@ -90,6 +91,55 @@ def test_metrics_need_every_pack_and_take_any_accepted_digest(ask, builtin, tmp_
     }
 
 
+def plan_of(tmp_path, text):
+    """Return asset -> check -> points of the plan that `secmon scan` makes of a configuration."""
+    path = tmp_path / "secmon.yml"
+    path.write_text(text)
+    path.chmod(0o644)
+    out = io.BytesIO()
+    assert config.observe(config.acquire(REGISTRY, Invocation("scan", config=str(path))), out) == 0
+    return json.loads(out.getvalue().splitlines()[0])["possible"]
+
+
+def test_points_are_those_of_an_agent_with_the_same_platform_roles_and_level(
+    ask, builtin, tmp_path, monkeypatch
+):
+    """Every role at every level, from inside and from outside on each platform."""
+    monkeypatch.setattr(config, "own_addresses", lambda: frozenset({"127.0.0.1"}))
+    systems, assets, watches, expected = [], [], [], {}
+    for level in range(1, 6):
+        roles = list(Role)[2 * level - 2 : 2 * level] or [Role.SERVER]
+        listed = ", ".join(roles)
+        name = f"in-{level}"
+        systems.append(f"  - {{id: y{level}, owner_unit: so-a, level: {level}, roles: [{listed}]}}\n")
+        common = f"operator_unit: so-a, systems: [y{level}]"
+        assets.append(
+            f"  - {{id: {name}, {common}, platform: linux, agent: {name}, addresses: [10.0.0.{level}]}}\n"
+        )
+        for platform in Platform:
+            outside = f"out-{platform}-{level}"
+            assets.append(f"  - {{id: {outside}, {common}, platform: {platform}, watched_by: [a1]}}\n")
+            watches.append(
+                f"  - {{id: {outside}, platform: {platform}, level: {level}, roles: [{listed}]}}\n"
+            )
+        own = plan_of(tmp_path, f"asset: {{id: {name}, level: {level}, roles: [{listed}]}}\n")
+        expected[name] = own[name]
+    expected |= plan_of(tmp_path, "asset: {id: s1}\nwatches:\n" + "".join(watches))
+    text = GOOD.replace(DIGEST, builtin).replace("packs:", f"{''.join(assets)}packs:")
+    text = text.replace("\nsystems:\n", f"\nsystems:\n{''.join(systems)}", 1)
+    code, (page,) = ask("metrics", text)
+    assert code == 0
+    got = {
+        row["info"]["asset"]: {check: points for check, points in row["possible"].items() if points}
+        for row in page["assets"]
+        if row["info"]["asset"] not in {"s1", "s2"}
+    }
+    del expected["s1"]
+    assert len(got) == 25
+    assert got == {name: {k: v for k, v in checks.items() if v} for name, checks in expected.items()}
+    assert len({json.dumps(points) for points in got.values()}) > 5
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -127,7 +177,7 @@ def test_nothing_is_imported_after_acquire(tmp_path, builtin):
     path.write_text(GOOD.replace(DIGEST, builtin))
     program = f"""
 import io, sys
-from secmon.agent import inventorywork
+from secmon.agent import config, inventorywork
 from secmon.checks import load
 from secmon.core.plan import Invocation
 handles = inventorywork.acquire(load(), Invocation("inventory metrics", inventory={str(path)!r}))
