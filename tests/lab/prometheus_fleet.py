@@ -161,6 +161,8 @@ def _page(chance: random.Random, mine: list[Asset], now: float) -> Page:
         packs.discard(("site", "cc"))
     if chance.random() < 0.07:
         packs = {(pack, "old" if pack == "secmon" else digest) for pack, digest in packs}
+    if chance.random() < 0.03:
+        packs = set()
     seen = {asset.id: _seen(chance, asset, now) for asset in mine if chance.random() < 0.95}
     return Page(seen, frozenset(packs))
 
@@ -257,8 +259,9 @@ def _packs_accepted(agent: str, fleet: Fleet) -> bool:
     """Packs belong to the agent: the latest page that it served counts."""
     mine = [pages for (name, _), pages in fleet.pages.items() if name == agent]
     for now in zip(*(reversed(pages) for pages in mine), strict=True):
-        packs = {pack for page in now if page is not None for pack in page.packs}
-        if packs:
+        pages = [page for page in now if page is not None and (page.packs or page.assets)]
+        if pages:
+            packs = frozenset().union(*(page.packs for page in pages))
             return all(
                 {digest for name, digest in packs if name == listed} & set(digests)
                 and {digest for name, digest in packs if name == listed} <= set(digests)

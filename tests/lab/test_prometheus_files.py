@@ -1,0 +1,97 @@
+"""promtool accepts what deploy/prometheus ships, and each alert is tested, bilingual, and has its page."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "deploy/prometheus"
+RULES = ("secmon-rules.yml", "secmon-alerts.yml")
+VIETNAMESE = re.compile(r"[ăâđêôơưĂÂĐÊÔƠƯ\u1ea0-\u1ef9]")
+
+
+def _load(name: str) -> dict:
+    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def _alerts() -> dict[str, dict]:
+    return {rule["alert"]: rule for group in _load("secmon-alerts.yml")["groups"] for rule in group["rules"]}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "rules", "--lint=all", "--lint-fatal", *RULES),
+        ("test", "rules", "secmon-alerts_test.yml"),
+        ("check", "config", "--syntax-only", "prometheus.example.yml"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:2]),
+)
+def test_promtool_accepts(needs, arguments):
+    needs("promtool")
+    result = subprocess.run(
+        ["promtool", *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", _alerts())
+def test_alert_speaks_both_languages_and_has_a_page(name):
+    rule = _alerts()[name]
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert VIETNAMESE.search(rule["annotations"]["summary_vi"])
+    assert not VIETNAMESE.search(rule["annotations"]["summary_en"])
+    vietnamese, english = (
+        (ROOT / rule["annotations"]["runbook"]).read_text(encoding="utf-8").split("## English")
+    )
+    assert vietnamese.startswith(f"# {name}\n\n## Tiếng Việt")
+    assert vietnamese.count("\n1. ") == english.count("\n1. ") == 1
+    assert not VIETNAMESE.search(english)
+
+
+def test_each_alert_fires_once_and_resolves_once():
+    """Of each alert the file tests silence, one alert, silence again, and one start in all."""
+    tests = {test["name"]: test for test in _load("secmon-alerts_test.yml")["tests"]}
+    assert tests.keys() == _alerts().keys()
+    for name, test in tests.items():
+        seen = [(case["alertname"], len(case["exp_alerts"])) for case in test["alert_rule_test"]]
+        assert seen == [(name, 0), (name, 1), (name, 0)]
+        assert [case["exp_samples"][0]["value"] for case in test["promql_expr_test"]][-1] == 1
+
+
+def test_there_is_no_page_without_an_alert():
+    pages = {path.stem for path in (ROOT / "docs/runbooks").glob("*.md")} - {"README"}
+    assert pages == _alerts().keys()
+    index = (ROOT / "docs/runbooks/README.md").read_text(encoding="utf-8")
+    assert [name for name in pages if f"({name}.md)" not in index] == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "kept_of_agents"),
+    [
+        ("secmon_points_earned", True),
+        ("secmon_process_cpu_seconds_total", True),
+        ("secmon_inventory_asset_info", False),
+        ("province:secmon_score:ratio", False),
+        ("secmon_x:held", False),
+        ("up", False),
+    ],
+)
+def test_an_agent_cannot_speak_for_the_inventory_or_the_rules(metric, kept_of_agents):
+    agents, inventory = _load("prometheus.example.yml")["scrape_configs"]
+    assert not agents["honor_labels"]
+    assert _keeps(agents, metric) == kept_of_agents
+    assert _keeps(inventory, metric) == metric.startswith("secmon_inventory_")
+
+
+def _keeps(scrape: dict, metric: str) -> bool:
+    for rule in scrape["metric_relabel_configs"]:
+        assert rule["source_labels"] == ["__name__"]
+        if (re.fullmatch(rule["regex"], metric) is not None) != (rule["action"] == "keep"):
+            return False
+    return True
