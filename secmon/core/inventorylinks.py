@@ -38,12 +38,17 @@ class Entry:
         """Return its id, "" where that could not be read."""
         return str(self.values.get("id", ""))
 
-    def texts(self, key: str) -> Iterator[tuple[str, Cursor]]:
-        """Yield the items of a list that could be read, as they are written."""
+    def items(self, key: str) -> Iterator[tuple[str, Cursor]]:
+        """Yield the texts of a list as they are written, each with its place."""
         if key in self.values:
             for item in self.cursor.at(key).items():
                 if isinstance(item.value, str):
                     yield item.value, item
+
+    def ids(self, key: str) -> Iterator[tuple[str, Cursor]]:
+        """Yield the ids of a list that could be read, each with its place."""
+        read = frozenset(self.values.get(key, ()))
+        return ((text, item) for text, item in self.items(key) if text in read)
 
 
 @dataclass(slots=True)
@@ -117,7 +122,7 @@ class Links:
                     self._claim_hosts(hosts, entry, key)
 
     def _claim_hosts(self, hosts: dict[str, tuple[Entry, Cursor]], entry: Entry, key: str) -> None:
-        for text, cursor in entry.texts(key):
+        for text, cursor in entry.items(key):
             other, there = hosts.setdefault(_one_spelling(text), (entry, cursor))
             cluster = entry.values.get("cluster")
             if other is not entry and (cluster is None or cluster != other.values.get("cluster")):
@@ -175,15 +180,15 @@ class Links:
     def _check_assets(self) -> None:
         for entry in self.assets:
             self._refer(entry, "operator_unit", "unit", self._units.owners)
-            for text, item in entry.texts("systems"):
+            for text, item in entry.ids("systems"):
                 self._know(text, item, "system", self._systems.owners)
-            for text, item in entry.texts("watched_by"):
+            for text, item in entry.ids("watched_by"):
                 self._know(text, item, "agent", self._agents.owners)
             self._check_watch(entry)
 
     def _check_watch(self, entry: Entry) -> None:
         values, cursor = entry.values, entry.cursor
-        if not isinstance(cursor.value, dict) or "retired" in cursor.value:
+        if not isinstance(cursor.value, dict) or cursor.value.get("retired") is not None:
             return
         if cursor.value.get("agent") is None and cursor.value.get("watched_by") is None:
             cursor.fault("nobody watches the asset", "give the agent on it, or agents in watched_by")
@@ -211,7 +216,7 @@ class Links:
 def _claim_ids(names: _Names, entry: Entry) -> None:
     if entry.id:
         names.claim(entry.id, entry.id, entry.cursor.at("id"))
-    for alias, cursor in entry.texts("aliases"):
+    for alias, cursor in entry.ids("aliases"):
         names.claim(alias, entry.id, cursor)
 
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from secmon.core.inventory import Availability
 from secmon.core.inventoryfile import read_inventory
 from secmon.core.model import Platform, Role, Vantage
+from secmon.core.nodes import plain
 from secmon.sources import yaml
 from tests.support.inventory import DIGEST, GOOD, read
 
@@ -164,3 +167,54 @@ def test_thousands_of_unknown_names_get_few_suggestions():
     found = faults(GOOD.replace("\npacks:", f"\n{assets}packs:"))
     assert len(found) == 500
     assert sum("did you mean" in fault or "one of" in fault for fault in found) == 20
+
+
+ODD = (
+    None,
+    True,
+    7,
+    -1.5,
+    "",
+    " ",
+    "sở",
+    "x\u202ey",
+    [],
+    {},
+    [None],
+    [[]],
+    [{}],
+    {"a": 1},
+    "s1",
+    "so-a",
+    "a1",
+)
+
+
+def _nodes(value, path=()):
+    yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from _nodes(value[key], (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nodes(item, (*path, index))
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_no_value_anywhere_raises(odd):
+    """Every value of a good inventory is replaced in turn; what is still no fault makes an inventory."""
+    good = yaml.read(GOOD.encode(), "i.yml").value
+    for path in _nodes(good):
+        document = copy.deepcopy(plain(good))
+        if not path:
+            document = odd
+        else:
+            here = document
+            for step in path[:-1]:
+                here = here[step]
+            here[path[-1]] = odd
+        inventory, found = read_inventory(document, "i.yml")
+        assert (inventory is None) == bool(found), path
+        if inventory is not None:
+            assert all(inventory.as_judged(asset).level for asset in inventory.assets.values())
+            assert len(inventory.speakers(0.0)) == 2

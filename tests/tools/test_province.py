@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections import Counter
 
 from secmon.core.inventory import Availability
+from secmon.core.inventoryfile import ASSET, PACK, PROVINCE, SYSTEM, UNIT
 from secmon.core.model import Platform
-from tests.support.inventory import read
+from tests.support.inventory import DIGEST, read
 from tools.docs import ROOT
 from tools.reference.province import digest, page
 
@@ -43,3 +44,11 @@ def test_it_says_that_it_is_an_example():
 
 def test_it_accepts_the_shipped_rules():
     assert [pack.sha256 for pack in INVENTORY.packs] == [digest(ROOT / "rules")]
+
+
+def test_the_documentation_shows_a_good_inventory_and_names_every_key():
+    text = (ROOT / "docs" / "inventory.md").read_text(encoding="utf-8")
+    shown = text.split("```yaml\n")[1].split("```")[0]
+    assert len(read(shown.replace("SHA256", DIGEST)).assets) == 3
+    keys = {*PROVINCE, *UNIT, *SYSTEM, *ASSET, *PACK}
+    assert {key for key in keys if f"`{key}`" not in text and f"{key}:" not in shown} == set()
