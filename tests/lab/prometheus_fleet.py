@@ -81,10 +81,11 @@ class Page:
 
 @dataclass(slots=True)
 class Fleet:
-    """An inventory, and for each agent and address the page of each step, None where the scrape failed."""
+    """An inventory, the step at which its page is missed, and for each agent and address the page of each step, None where the scrape failed."""
 
     assets: list[Asset]
     steps: int
+    gap: int
     pages: dict[tuple[str, str], list[Page | None]] = field(default_factory=dict)
 
     @property
@@ -100,7 +101,7 @@ def make(seed: int) -> Fleet:
     units = [(_name(chance, f"unit{n}"), chance.choice(("department", "commune"))) for n in range(4)]
     agents = [_name(chance, f"agent{n}") for n in range(chance.randint(1, 7))]
     assets = [_asset(chance, n, agents, units, ages) for n in range(chance.randint(1, 9))]
-    fleet = Fleet(assets, steps)
+    fleet = Fleet(assets, steps, chance.choice((steps, chance.randint(1, steps))))
     for agent in agents:
         mine = [asset for asset in assets if asset.agent == agent]
         lives = _life(chance, mine, steps)
@@ -338,6 +339,11 @@ def _means(total: Total) -> dict[str, float]:
 
 
 def _inventory_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
+    for name, value in _inventory(fleet):
+        yield name, _row(None if step == fleet.gap else value for step in range(fleet.steps + 1))
+
+
+def _inventory(fleet: Fleet) -> Iterator[tuple[str, float]]:
     for asset in fleet.assets:
         own = {"asset": asset.id}
         labels = own | {
@@ -350,19 +356,19 @@ def _inventory_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
             "roles": asset.roles,
             "site": "dc1",
         }
-        yield _series("secmon_inventory_asset_info", labels), _constant(1)
-        yield _series("secmon_inventory_weight", own), _constant(2 ** (asset.level - 1))
-        yield _series("secmon_inventory_maintenance", own), _constant(asset.maintenance)
+        yield _series("secmon_inventory_asset_info", labels), 1
+        yield _series("secmon_inventory_weight", own), 2 ** (asset.level - 1)
+        yield _series("secmon_inventory_maintenance", own), asset.maintenance
         for check, possible in asset.possible.items():
-            yield _series("secmon_inventory_points_possible", own | {"check": check}), _constant(possible)
+            yield _series("secmon_inventory_points_possible", own | {"check": check}), possible
             yield (
                 _series("secmon_inventory_max_age_seconds", own | {"check": check}),
-                _constant(asset.max_age),
+                asset.max_age,
             )
     for pack, digests in PACKS.items():
         for digest in digests:
-            yield _series("secmon_inventory_pack_accepted", {"pack": pack, "sha256": digest}), _constant(1)
-    yield _series("secmon_inventory_pack_accepted", {"pack": "secmon", "sha256": "old"}), _constant(0)
+            yield _series("secmon_inventory_pack_accepted", {"pack": pack, "sha256": digest}), 1
+    yield _series("secmon_inventory_pack_accepted", {"pack": "secmon", "sha256": "old"}), 0
 
 
 def _agent_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
