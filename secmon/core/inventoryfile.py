@@ -24,11 +24,15 @@ from secmon.core.quantities import DAY_PATTERN, day_end, day_start, parse_day, p
 from secmon.core.sections import open_section, read_host, read_id, section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from secmon.core.cursor import T
     from secmon.core.model import Json
     from secmon.core.rule import Fault
     from secmon.core.sections import Reader
+
+LIST_LIMIT: Final = 1000
+"""Items of one list of an entry."""
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}\Z")
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
@@ -43,12 +47,20 @@ def _read_kind(cursor: Cursor) -> str | None:
     return read_text(cursor, pattern=_KIND, wanted="a word of small letters, digits and - such as commune")
 
 
-def _read_ids(cursor: Cursor) -> tuple[str, ...]:
-    return read_list(cursor, read_id)
+def _read_some(cursor: Cursor, read: Callable[[Cursor], T | None], least: int = 0) -> tuple[T, ...] | None:
+    """Read a list that a person could have written: looking for repetitions takes its square."""
+    if isinstance(cursor.value, list) and len(cursor.value) > LIST_LIMIT:
+        cursor.fault(f"the list has {len(cursor.value)} items", f"at most {LIST_LIMIT} are read")
+        return None
+    return read_list(cursor, read, least=least)
 
 
-def _read_roles(cursor: Cursor) -> tuple[Role, ...]:
-    return read_list(cursor, lambda item: read_enum(item, Role), least=1)
+def _read_ids(cursor: Cursor) -> tuple[str, ...] | None:
+    return _read_some(cursor, read_id)
+
+
+def _read_roles(cursor: Cursor) -> tuple[Role, ...] | None:
+    return _read_some(cursor, lambda item: read_enum(item, Role), least=1)
 
 
 def _read_level(cursor: Cursor) -> int | None:
@@ -122,17 +134,17 @@ SYSTEM: Final[Mapping[str, Reader]] = {
 ASSET: Final[Mapping[str, Reader]] = {
     "id": read_id,
     "aliases": _read_ids,
-    "hostnames": lambda cursor: read_list(cursor, read_host),
-    "addresses": lambda cursor: read_list(cursor, _read_address),
+    "hostnames": lambda cursor: _read_some(cursor, read_host),
+    "addresses": lambda cursor: _read_some(cursor, _read_address),
     "operator_unit": read_id,
     "systems": _read_ids,
     "platform": lambda cursor: read_enum(cursor, Platform),
     "site": read_id,
     "agent": read_id,
-    "watched_by": lambda cursor: read_list(cursor, read_id, least=1),
+    "watched_by": lambda cursor: _read_some(cursor, read_id, least=1),
     "cluster": read_id,
     "availability": lambda cursor: read_enum(cursor, Availability),
-    "maintenance": lambda cursor: read_list(cursor, _read_window),
+    "maintenance": lambda cursor: _read_some(cursor, _read_window),
     "retired": _read_first_day,
     "level": _follows("level"),
     "roles": _follows("roles"),
