@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import selectors
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from secmon.agent.channel import Request
-from secmon.agent.drain import Drain, read_and_close
+from secmon.agent.drain import Drain
 from secmon.core.judgement import decode_lines
 from secmon.core.model import Reason
 from secmon.core.texts import TEXT_LIMIT
@@ -116,17 +117,19 @@ class Judging:
         if judge is None:
             return
         self._read(judge)
-        output = self._take(judge)
         judgement, reason = None, Reason(status) if status != "ok" else None
         if judge.too_much:
             reason = Reason.RESOURCE_LIMIT
-        if reason is None:
-            try:
-                judgement = decode_lines(output.splitlines())
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-                reason = Reason.CRASHED
-        if reason is not None:
-            self._crashed(judge.check, output[-TEXT_LIMIT:].decode("utf-8", "replace"))
+        with self._take(judge) as output:
+            if reason is None:
+                try:
+                    judgement = decode_lines(
+                        output
+                    )  # line by line: a judgement may be large, and the core is small
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+                    reason = Reason.CRASHED
+            if reason is not None:
+                self._crashed(judge.check, _last_words(output))
         self._judged(judge.check, judgement, reason)
         if judge.check in self._again:
             self._again.discard(judge.check)
@@ -135,7 +138,7 @@ class Judging:
     def close(self) -> None:
         """Close every descriptor."""
         for judge in self._running.values():
-            self._take(judge)
+            self._take(judge).close()
         for spool in self._spools.values():
             os.close(spool)
 
@@ -149,10 +152,16 @@ class Judging:
         if judge.drain.pipe < 0:
             self._selector.unregister(pipe)
 
-    def _take(self, judge: _Judge) -> bytes:
-        """Return what a judge wrote, and close what belongs to it."""
+    def _take(self, judge: _Judge) -> BinaryIO:
+        """Return what a judge wrote, the caller's to close, and close what else belongs to it."""
         if judge.drain is None:
-            return b""
+            return io.BytesIO()
         if judge.drain.pipe >= 0:
             self._selector.unregister(judge.drain.pipe)
-        return read_and_close(judge.drain.seal())
+        return os.fdopen(judge.drain.seal(), "rb")
+
+
+def _last_words(output: BinaryIO) -> str:
+    """Return the end of what a judge wrote."""
+    output.seek(max(0, output.seek(0, os.SEEK_END) - TEXT_LIMIT))
+    return output.read().decode("utf-8", "replace")
