@@ -40,7 +40,7 @@ def security_index() -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def make_root(root: pathlib.Path) -> int:
-    """Write a root with one security index and PACKAGES packages, a quarter of them behind it; return the size."""
+    """Write a root with a security index and PACKAGES packages, a quarter behind it; return the size."""
     index, release = security_index()
     lists = root / "var/lib/apt/lists"
     (lists / "partial").mkdir(parents=True)
