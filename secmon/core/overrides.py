@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from secmon.core.cursor import Cursor, read_enum, read_text, start
+from secmon.core.cursor import Cursor, read_enum, read_text, show, start
 from secmon.core.model import Severity
 from secmon.core.profiles import read_params_of, read_pattern
 from secmon.core.rule import Fault, Override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from secmon.core.contract import Registry
     from secmon.core.model import Json
@@ -36,7 +36,7 @@ def load_overrides(
         registry: the checks.
 
     Returns:
-        The overrides without a fault, in order, and every fault.
+        The overrides without a fault of their own, in order, and every fault, contradictions included.
     """
     faults: list[Fault] = []
     overrides: list[Override] = []
@@ -47,7 +47,22 @@ def load_overrides(
             override = _read_override(item, rules, ids, registry)
             if override is not None and len(faults) == before:
                 overrides.append(override)
-    return overrides, faults
+    return overrides, [*faults, *_contradictions(overrides)]
+
+
+def _contradictions(overrides: Iterable[Override]) -> Iterator[Fault]:
+    """Yield a fault for each override that gives the same rules of the same assets another value."""
+    said: dict[tuple[str, str, str, str], tuple[Any, Override]] = {}
+    for override in overrides:
+        values = {f"params.{name}": value for name, value in override.params.items()}
+        if override.severity is not None:
+            values["severity"] = override.severity.value
+        for name, value in values.items():
+            key = (override.unit, override.asset, override.pattern, name)
+            earlier, first = said.setdefault(key, (value, override))
+            if earlier != value:
+                message = f"{show(value)} contradicts {show(earlier)}, given for the same at {first.place}"
+                yield Fault(override.place, f"{override.pattern}.{name}", message, "keep one of the two")
 
 
 def _read_override(

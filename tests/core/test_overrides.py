@@ -78,3 +78,48 @@ def test_rules_that_are_not_here_may_be_named():
 
 def test_a_file_of_something_else():
     assert 'o:1:1: rules: unknown key "rules"; one of overrides' in told(load("rules: []")[1])
+
+
+ONE = "{match: {unit: u}, rule: ports.a, params: {limit: 5}, severity: high, reason: R}"
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        (
+            "{match: {unit: u}, rule: ports.a, params: {limit: 4}, reason: R}",
+            [
+                "o:3:5: ports.a.params.limit: 4 contradicts 5, given for the same at o:2:5; keep one of the two"
+            ],
+        ),
+        (
+            "{match: {unit: u}, rule: ports.a, severity: critical, reason: R}",
+            [
+                (
+                    'o:3:5: ports.a.severity: "critical" contradicts "high", given for the same at o:2:5; '
+                    "keep one of the two"
+                )
+            ],
+        ),
+        ("{match: {unit: u}, rule: ports.a, params: {limit: 5}, severity: high, reason: again}", []),
+        ("{match: {unit: v}, rule: ports.a, params: {limit: 4}, reason: R}", []),
+        (
+            "{match: {unit: u, asset: a}, rule: ports.a, params: {limit: 4}, reason: stricter for one asset}",
+            [],
+        ),
+        ("{match: {unit: u}, rule: 'ports.*', params: {limit: 4}, reason: all of them}", []),
+    ],
+)
+def test_two_overrides_may_not_contradict_each_other(other, expected):
+    _, faults = load(f"overrides:\n  - {ONE}\n  - {other}\n")
+    assert told(faults) == expected
+
+
+def test_contradictions_are_seen_across_files():
+    rules, _ = load_rules(RULES, REGISTRY)
+    other = "{match: {unit: u}, rule: ports.a, params: {limit: 4}, reason: R}"
+    documents = [(name, read(f"overrides:\n  - {item}\n")) for name, item in (("x", ONE), ("y", other))]
+    _, faults = load_overrides(documents, rules, rule_ids(RULES), REGISTRY)
+    assert told(faults) == [
+        "y:2:5: ports.a.params.limit: 4 contradicts 5, given for the same at x:2:5; keep one of the two"
+    ]
