@@ -141,6 +141,7 @@ def test_protection_that_is_not_there_is_refused_rather_than_ignored(agent):
     agent.wait_for_metric(lambda seen: seen["config_last_reload_successful"] == 0)
     (agent.folder / "secmon.yml").write_text(good)
     agent.reload()
+    agent.wait_for_metric(lambda seen: seen["config_last_reload_successful"] == 1)
 
 
 def test_the_page_moves_on_reload_and_stays_where_it_cannot(agent):

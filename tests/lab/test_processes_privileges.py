@@ -196,14 +196,15 @@ def test_dropping_after_a_thread_has_started_is_an_error(needs):
 
 def test_root_without_the_means_to_drop_reads_nothing(needs):
     needs("setpriv", root=True)
-    # As root, exec gives all of the bounding set: without CAP_SETUID there is no way to become nobody.
+    # As root, exec gives all of the bounding and the inheritable set: without CAP_SETUID in either there is
+    # no way to become nobody.
     script = (
         "from tests.support.processes import Lab\n"
         "with Lab({'state': {'act': 'state'}}) as lab:\n"
         "    print(lab.load(), lab.plans)\n"
     )
     done = subprocess.run(
-        ["setpriv", "--bounding-set", "-setuid", sys.executable, "-c", script],
+        ["setpriv", "--inh-caps", "-setuid", "--bounding-set", "-setuid", sys.executable, "-c", script],
         cwd=CHECKOUT,
         check=True,
         timeout=60,

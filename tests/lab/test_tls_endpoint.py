@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import socket
 import ssl
 import subprocess
 import time
@@ -253,6 +254,10 @@ def test_pins(lab, trust):
 
 
 def test_ipv6_and_localhost(lab, trust):
+    try:
+        socket.getaddrinfo("localhost", None, socket.AF_INET)
+    except socket.gaierror:
+        pytest.skip("needs a host on which localhost resolves")
     six = target(lab.python_tls(leaf(names=["::1"]), ISSUING, host="::1"), "::1")
     name = target(lab.python_tls(leaf(), ISSUING), "localhost")
     seen = look(six, name, trust=(trust,)).seen
