@@ -174,11 +174,14 @@ uses = st.lists(
 )
 overrides = st.lists(
     st.tuples(
-        st.sampled_from(["unit: so", "asset: own", "unit: other"]),
+        st.sampled_from(["unit: so", "asset: own", "unit: so, asset: own", "unit: other"]),
         st.sampled_from([3, 5, 8, 30]),
         st.sampled_from(["low", "high", "critical"]),
     ),
     max_size=3,
+    unique_by=lambda change: change[
+        0
+    ],  # two for the same assets would contradict each other, which is a fault
 )
 
 
