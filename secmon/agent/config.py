@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from secmon.core.contract import Registry
-    from secmon.core.packcontent import Use
+    from secmon.core.manifest import PackUse
     from secmon.core.plan import Invocation
     from secmon.core.rule import Override, Profile, Rule, Waiver
     from secmon.core.targets import Chosen
@@ -159,7 +159,7 @@ def open_packs(
     configuration: Configuration,
     invocation: Invocation,
     faults: list[Fault],
-    uses: Collection[Use] = ("rules", "waivers", "overrides"),
+    uses: Collection[PackUse] = ("rules", "waivers", "overrides"),
 ) -> Iterable[packs.OpenPack]:
     """Open every pack that the command line or the configuration names.
 
@@ -301,7 +301,7 @@ def _signers(read: Sequence[packs.ReadPack]) -> dict[str, tuple[str, ...]]:
     return {document.file: signature.principals for signature, files in signed for document in files}
 
 
-def _documents(read: Sequence[packs.ReadPack], use: Use) -> list[tuple[str, Any]]:
+def _documents(read: Sequence[packs.ReadPack], use: PackUse) -> list[tuple[str, Any]]:
     documents = [document for pack in read if pack.use == use for document in pack.documents]
     return [(document.file, document.value) for document in documents if document.readable]
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from secmon.core.contract import Registry
     from secmon.core.inventory import Inventory
+    from secmon.core.manifest import PackUse
     from secmon.core.model import Json
-    from secmon.core.packcontent import Content, Documents, Use
+    from secmon.core.packcontent import Content, Documents
     from secmon.core.plan import Invocation
 
 CHECK: Final = "inventory check"
@@ -199,7 +200,7 @@ def _strangers(
 
 def _load(registry: Registry, read: Sequence[packs.ReadPack], now: float, faults: list[Fault]) -> Content:
     """Return the rules, profiles and overrides of packs; waivers make no points possible."""
-    by_use: dict[Use, Documents] = {"rules": [], "waivers": [], "overrides": []}
+    by_use: dict[PackUse, Documents] = {"rules": [], "waivers": [], "overrides": []}
     for pack in read:
         for document in pack.documents:
             faults += document.faults

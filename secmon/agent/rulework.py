@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from secmon.core.configuration import Configuration
     from secmon.core.contract import Registry
     from secmon.core.hosts import Own
+    from secmon.core.manifest import PackUse
     from secmon.core.model import Asset, Json
-    from secmon.core.packcontent import Content, Documents, Use
+    from secmon.core.packcontent import Content, Documents
     from secmon.core.plan import Invocation
 
 CHECK: Final = "rules check"
@@ -43,7 +44,7 @@ EXPLAIN: Final = "rules explain"
 
 _SEE: Final = "`secmon rules list` shows all"
 _HERE: Final = Place(COMMAND_LINE, 0, 0)
-_USES: Final[dict[str, tuple[Use, ...]]] = {
+_USES: Final[dict[str, tuple[PackUse, ...]]] = {
     CHECK: ("rules", "waivers", "overrides"),
     TEST: ("rules",),
     LIST: ("rules",),
@@ -151,7 +152,7 @@ class _Read:
 
 def _read(handles: Handles, faults: list[Fault]) -> _Read:
     """Read every file that is open, and validate what it holds."""
-    by_use: dict[Use, Documents] = {"rules": [], "waivers": [], "overrides": []}
+    by_use: dict[PackUse, Documents] = {"rules": [], "waivers": [], "overrides": []}
     files: set[str] = set()
     for pack in packs.read_packs(handles.opened, faults):
         for document in pack.documents:

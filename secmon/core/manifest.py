@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import date
 
-Use = Literal["rules", "waivers", "overrides"]
+PackUse = Literal["rules", "waivers", "overrides"]
 
 MANIFEST: Final = "MANIFEST"
 SIGNATURE: Final = "MANIFEST.sig"
@@ -37,7 +37,7 @@ UNSIGNED_FILES: Final = (MANIFEST, SIGNATURE)
 """Files of a pack that its digest leaves out."""
 SIZE_LIMIT: Final = 1_000_000
 """Bytes of a MANIFEST."""
-NAMESPACES: Final[Mapping[Use, str]] = {
+NAMESPACES: Final[Mapping[PackUse, str]] = {
     "rules": "secmon-rules",
     "overrides": "secmon-rules",
     "waivers": "secmon-waivers",
@@ -68,7 +68,7 @@ class Manifest:
     """
 
     name: str
-    kind: Use
+    kind: PackUse
     serial: int
     created: date
     expires: date
@@ -125,7 +125,7 @@ def read_manifest(data: bytes, file: str, faults: list[Fault]) -> Manifest | Non
         return None
     return Manifest(
         name=values["name"],
-        kind=next(kind for kind in get_args(Use) if kind == values["kind"]),
+        kind=next(kind for kind in get_args(PackUse) if kind == values["kind"]),
         serial=int(values["serial"]),
         created=parse_day(values["created"]),
         expires=parse_day(values["expires"]),
@@ -159,8 +159,8 @@ def _refuse_value(key: str, text: str) -> tuple[str, str] | None:
         return f"{text} is the installation's own pack", "choose another name"
     if key == "name" and not _NAME.match(text):
         wanted = "at most 63 letters, digits and .-_"
-    elif key == "kind" and text not in get_args(Use):
-        wanted = suggest(text, get_args(Use))
+    elif key == "kind" and text not in get_args(PackUse):
+        wanted = suggest(text, get_args(PackUse))
     elif key == "serial" and not _SERIAL.match(text):
         wanted = "a whole number from 1, of at most 15 digits"
     elif key in {"created", "expires"}:
@@ -257,7 +257,7 @@ def check_serial(manifest: Manifest, file: str, highest: int) -> Iterable[Fault]
         yield Fault(_place(file, "serial"), "serial", message, f"get serial {highest} or a later one")
 
 
-def check_kind(manifest: Manifest, file: str, use: Use) -> Iterable[Fault]:
+def check_kind(manifest: Manifest, file: str, use: PackUse) -> Iterable[Fault]:
     """Tell of a pack that stands where another kind is read.
 
     Args:
@@ -273,7 +273,7 @@ def check_kind(manifest: Manifest, file: str, use: Use) -> Iterable[Fault]:
         yield Fault(_place(file, "kind"), "kind", message, f"name it under rules.{_setting(manifest.kind)}")
 
 
-def _setting(kind: Use) -> str:
+def _setting(kind: PackUse) -> str:
     return "paths" if kind == "rules" else kind
 
 

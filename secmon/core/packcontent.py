@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from secmon.core.overrides import load_overrides
 from secmon.core.profiles import load_profiles
@@ -12,9 +12,9 @@ from secmon.core.waiverfiles import load_waivers
 
 if TYPE_CHECKING:
     from secmon.core.contract import Registry
+    from secmon.core.manifest import PackUse
     from secmon.core.rule import Fault, Override, Profile, Rule, Waiver
 
-Use = Literal["rules", "waivers", "overrides"]
 Documents = list[tuple[str, Any]]
 """File as the person named it, and what the YAML reader gave."""
 
@@ -40,7 +40,7 @@ class Content:
     faults: tuple[Fault, ...]
 
 
-def use_of(document: Any) -> Use:
+def use_of(document: Any) -> PackUse:
     """Return what a document holds, by its top key; one that says nothing is meant to hold rules.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from secmon.core.contract import Unavailable
-from secmon.core.manifest import MANIFEST, SIGNATURE, UNSIGNED_FILES, Use, digest_text
+from secmon.core.manifest import MANIFEST, SIGNATURE, UNSIGNED_FILES, PackUse, digest_text
 from secmon.core.rule import Fault, Place
 from secmon.sources.files import open_regular, read_all
 from secmon.sources.paths import FILE_LIMIT, TooManyFilesError, is_document, list_files
@@ -59,7 +59,7 @@ class OpenPack:
     """
 
     name: str
-    use: Use
+    use: PackUse
     setting: PathSetting
     files: tuple[OpenFile, ...]
     own: bool = False
@@ -80,7 +80,7 @@ class ReadPack:
     """
 
     name: str
-    use: Use
+    use: PackUse
     documents: tuple[Document, ...]
     sha256: str
     signed: Signed | None = None
@@ -97,7 +97,7 @@ def allow_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
-def open_pack(setting: PathSetting, use: Use, faults: list[Fault], *, builtin: str = "") -> OpenPack:
+def open_pack(setting: PathSetting, use: PackUse, faults: list[Fault], *, builtin: str = "") -> OpenPack:
     """Open every file of a pack.
 
     Args:

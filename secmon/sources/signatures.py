@@ -30,7 +30,7 @@ from secmon.sources.serials import key_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from secmon.core.manifest import Use
+    from secmon.core.manifest import PackUse
     from secmon.sources.signers import Signer
 
 
@@ -68,7 +68,7 @@ class Content:
     """
 
     folder: str
-    use: Use | None
+    use: PackUse | None
     digests: Mapping[str, str]
     manifest: bytes | None
     signature: bytes | None

@@ -25,7 +25,7 @@ from secmon.sources.signatures import load_verifier
 if TYPE_CHECKING:
     from datetime import date
 
-    from secmon.core.manifest import Use
+    from secmon.core.manifest import PackUse
     from secmon.core.rule import Fault
     from secmon.core.sshsig import Signature
     from secmon.sources.signatures import Content
@@ -37,7 +37,7 @@ class CannotSign(Exception):  # noqa: N818  # what happened, told to the person 
     """The pack is not signed, and as it was; the text says what would be right."""
 
 
-def read_pack(folder: str, kind: Use) -> Content:
+def read_pack(folder: str, kind: PackUse) -> Content:
     """Read every file of a pack.
 
     Args:
