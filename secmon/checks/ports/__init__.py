@@ -21,8 +21,8 @@ CHECK: Final = CheckSpec(
             observe_with=("SYS_PTRACE", "DAC_READ_SEARCH"),
         ),
         ProbeSpec(
-            name="connect",
-            module="secmon.checks.ports.probe.connect",
+            name="remote",
+            module="secmon.checks.ports.probe.remote",
             forms=(Form.HOST, Form.ENDPOINT, Form.NETWORK),
             kinds=("port",),
         ),

@@ -16,18 +16,19 @@ import selectors
 import socket
 import struct
 import time
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secmon.checks.ports.sweep import OF_THE_HOST, Seen, State
+from secmon.checks.ports.sweep import State
 from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from secmon.checks.ports.pace import Pace
+    from secmon.checks.ports.probe.lane import Lane
 
 _FIRST_SECONDS: Final = 0.9  # before the kernel repeats the SYN
 _SECOND_SECONDS: Final = 1.9  # after one repetition, before the next
@@ -50,92 +51,95 @@ _STARVED: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Lane:
-    """One address, its ports, its budget, and what was met.
+class _Track:
+    """What is left to do of a lane.
 
     Attributes:
-        address: resolved address.
-        pace: its own budget.
-        permit: the gate, called before each connect; raises Unavailable.
+        lane: the lane.
         waiting: ports to try, each with False for the first try and True for the second.
         in_flight: connects under way.
-        states: port -> what was met.
-        failure: why the lane was given up.
-        detail: one sentence on that.
     """
 
-    address: str
-    pace: Pace
-    permit: Callable[[], None]
+    lane: Lane
     waiting: deque[tuple[int, bool]]
     in_flight: int = 0
-    states: dict[int, State] = field(default_factory=dict)
-    failure: Reason | None = None
-    detail: str = ""
 
     @property
     def done(self) -> bool:
         """Tell whether nothing is left to do."""
         return not self.waiting and not self.in_flight
 
-    def seen(self, ports: frozenset[int]) -> Seen:
-        """Return what was met on some of its ports."""
-        states = {port: state for port, state in self.states.items() if port in ports}
-        alive = not OF_THE_HOST.isdisjoint(self.states.values())
-        return Seen(self.address, states, self.failure, self.detail, alive)
-
     def give_up(self, reason: Reason, detail: str) -> None:
         """Try no more ports; connects under way still count."""
-        self.failure, self.detail = reason, detail
+        self.lane.give_up(reason, detail)
         self.waiting.clear()
 
 
 @dataclass(slots=True)
 class _Attempt:
-    lane: Lane
+    track: _Track
     port: int
     second: bool
     sock: socket.socket
     over: bool = False
 
 
-class Engine:
+class ConnectEngine:
     """Runs lanes side by side.
 
     Args:
-        lanes: at least one port each.
         total: the budget over all lanes.
         limit: connects under way at most, by the descriptors that there are.
-        finished: called with each lane that is done.
-        tick: called often.
     """
+
+    def __init__(self, total: Pace, limit: int) -> None:
+        self._total = total
+        self._limit = limit
+
+    def run(
+        self,
+        lanes: Sequence[Lane],
+        deadline: float,
+        finished: Callable[[Lane], None],
+        tick: Callable[[], None],
+    ) -> None:
+        """Connect until all is measured or the deadline is there; lanes that are not done stay as they are.
+
+        Args:
+            lanes: at least one port each.
+            deadline: seconds of time.monotonic().
+            finished: called with each lane that is done.
+            tick: called often.
+        """
+        _Run(self._total, self._limit, lanes, finished, tick).until(deadline)
+
+
+class _Run:
+    """One run over some lanes."""
 
     def __init__(
         self,
-        lanes: Iterable[Lane],
         total: Pace,
         limit: int,
+        lanes: Sequence[Lane],
         finished: Callable[[Lane], None],
-        tick: Callable[[], None] = lambda: None,
+        tick: Callable[[], None],
     ) -> None:
         self._total = total
         self._limit = limit
         self._finished = finished
         self._tick = tick
         self._order = itertools.count()
-        self._unfinished = {id(lane): lane for lane in lanes}
-        # Heap of the lanes that have work, by when each may send.
-        self._ready = [(0.0, next(self._order), lane) for lane in self._unfinished.values()]
+        tracks = [_Track(lane, deque((port, False) for port in lane.ports)) for lane in lanes]
+        self._unfinished = {id(track): track for track in tracks}
+        # Heap of the tracks that have work, by when each may send.
+        self._ready = [(0.0, next(self._order), track) for track in tracks]
         self._expiries: list[tuple[float, int, _Attempt]] = []  # heap
         self._in_flight = 0
         self._selector = selectors.DefaultSelector()
 
-    def run(self, deadline: float) -> None:
-        """Connect until all is measured or the deadline is there; lanes that are not done stay as they are.
-
-        Args:
-            deadline: seconds of time.monotonic().
-        """
+    def until(self, deadline: float) -> None:
+        """Run until the deadline."""
         try:
             while self._unfinished and (now := time.monotonic()) < deadline:
                 due = self._launch(now)
@@ -158,59 +162,59 @@ class Engine:
             when = max(self._ready[0][0], self._total.ready_at())
             if when > now:
                 return when
-            _, _, lane = heapq.heappop(self._ready)
-            if lane.pace.ready_at() <= now:  # else its open ports cost it packets since it was queued
-                self._start(lane, now)
-            if lane.waiting:
-                heapq.heappush(self._ready, (lane.pace.ready_at(), next(self._order), lane))
-            self._settle(lane)
+            _, _, track = heapq.heappop(self._ready)
+            if track.lane.pace.ready_at() <= now:  # else its open ports cost it packets since it was queued
+                self._start(track, now)
+            if track.waiting:
+                heapq.heappush(self._ready, (track.lane.pace.ready_at(), next(self._order), track))
+            self._settle(track)
         return float("inf")
 
-    def _start(self, lane: Lane, now: float) -> None:
+    def _start(self, track: _Track, now: float) -> None:
         """Begin one connect of a lane."""
-        if not lane.waiting:  # given up meanwhile
+        if not track.waiting:  # given up meanwhile
             return
         try:
-            lane.permit()
+            track.lane.permit()
         except Unavailable as refusal:
-            lane.give_up(refusal.reason, refusal.detail)
+            track.give_up(refusal.reason, refusal.detail)
             return
-        port, second = lane.waiting.popleft()
+        port, second = track.waiting.popleft()
         packets = _SECOND_PACKETS if second else _FIRST_PACKETS
-        lane.pace.spend(packets, now)
+        track.lane.pace.spend(packets, now)
         self._total.spend(packets, now)
         try:
-            sock, code = _connect(lane.address, port)
+            sock, code = _connect(track.lane.address, port)
         except OSError as error:
-            self._hindered(lane, (port, second), error.errno or 0)
+            self._hindered(track, (port, second), error.errno or 0)
             return
         if code not in (*_MEASURED, errno.EINPROGRESS):
             sock.close()
-            self._hindered(lane, (port, second), code)
+            self._hindered(track, (port, second), code)
             return
         if code != errno.EINPROGRESS:
             state = _state(sock, code)
             sock.close()
-            self._note(lane, port, state, second=second)
+            self._note(track, port, state, second=second)
             return
-        attempt = _Attempt(lane, port, second, sock)
+        attempt = _Attempt(track, port, second, sock)
         self._in_flight += 1
-        lane.in_flight += 1
+        track.in_flight += 1
         self._selector.register(sock, selectors.EVENT_WRITE, attempt)
         lifetime = _SECOND_SECONDS if second else _FIRST_SECONDS
         heapq.heappush(self._expiries, (now + lifetime, next(self._order), attempt))
 
-    def _hindered(self, lane: Lane, work: tuple[int, bool], code: int) -> None:
+    def _hindered(self, track: _Track, work: tuple[int, bool], code: int) -> None:
         """Handle a connect that this host refused: wait for others to end, or give the lane up."""
         if code in _STARVED and self._in_flight:
             self._limit = self._in_flight
-            lane.waiting.appendleft(work)
+            track.waiting.appendleft(work)
         elif code in _STARVED:
-            lane.give_up(Reason.RESOURCE_LIMIT, f"No more sockets can be opened here ({os.strerror(code)}).")
+            track.give_up(Reason.RESOURCE_LIMIT, f"No more sockets can be opened here ({os.strerror(code)}).")
         else:
-            lane.give_up(
+            track.give_up(
                 Reason.UNREACHABLE,
-                f"{lane.address} cannot be reached from this host ({os.strerror(code)}); check its routes.",
+                f"{track.lane.address} cannot be reached from here ({os.strerror(code)}); check the routes.",
             )
 
     def _answered(self, attempt: _Attempt) -> None:
@@ -228,29 +232,31 @@ class Engine:
         attempt.over = True
         self._selector.unregister(attempt.sock)
         attempt.sock.close()
-        attempt.lane.in_flight -= 1
+        attempt.track.in_flight -= 1
         self._in_flight -= 1
-        queued = bool(attempt.lane.waiting)
-        self._note(attempt.lane, attempt.port, state, second=attempt.second)
-        if attempt.lane.waiting and not queued:
-            heapq.heappush(self._ready, (attempt.lane.pace.ready_at(), next(self._order), attempt.lane))
-        self._settle(attempt.lane)
+        queued = bool(attempt.track.waiting)
+        self._note(attempt.track, attempt.port, state, second=attempt.second)
+        if attempt.track.waiting and not queued:
+            heapq.heappush(
+                self._ready, (attempt.track.lane.pace.ready_at(), next(self._order), attempt.track)
+            )
+        self._settle(attempt.track)
 
-    def _note(self, lane: Lane, port: int, state: State, *, second: bool) -> None:
+    def _note(self, track: _Track, port: int, state: State, *, second: bool) -> None:
         """Note what a port met, or queue its second try."""
-        if state is State.NO_REPLY and not second and not lane.failure:
-            lane.waiting.append((port, True))
+        if state is State.NO_REPLY and not second and not track.lane.failure:
+            track.waiting.append((port, True))
             return
-        lane.states[port] = state
+        track.lane.states[port] = state
         if state in (State.OPEN, State.UNRELIABLE):
             now = time.monotonic()
-            lane.pace.spend(_OPENED_PACKETS, now)
+            track.lane.pace.spend(_OPENED_PACKETS, now)
             self._total.spend(_OPENED_PACKETS, now)
 
-    def _settle(self, lane: Lane) -> None:
-        if lane.done and id(lane) in self._unfinished:
-            del self._unfinished[id(lane)]
-            self._finished(lane)
+    def _settle(self, track: _Track) -> None:
+        if track.done and id(track) in self._unfinished:
+            del self._unfinished[id(track)]
+            self._finished(track.lane)
 
     def _close(self) -> None:
         for _, _, attempt in self._expiries:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import resource
 import socket
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports import portlist
 from secmon.checks.ports.pace import Pace
-from secmon.checks.ports.probe.engine import Engine, Lane
-from secmon.checks.ports.sweep import State, conclude
+from secmon.checks.ports.probe.engine import ConnectEngine
+from secmon.checks.ports.probe.lane import Lane
+from secmon.checks.ports.sweep import OF_THE_HOST, Seen, State, conclude
 from secmon.core.contract import Unavailable
 from secmon.core.model import Completeness, Form, Platform, Reason
 from secmon.core.texts import cut
@@ -110,14 +110,8 @@ def observe(handles: Handles, emit: Emit) -> None:
         look.narrow = look.target.asset not in swept
     lanes = _lanes(looks, handles)
     rate = int(handles.task.settings["rate"])
-    engine = Engine(
-        lanes,
-        Pace(max(_TOTAL_RATE, rate * len(lanes))),
-        _descriptors(),
-        partial(_lane_done, looks, emit),
-        _Progress(emit, lanes),
-    )
-    engine.run(handles.deadline)
+    engine = ConnectEngine(Pace(max(_TOTAL_RATE, rate * len(lanes))), _descriptors())
+    engine.run(lanes, handles.deadline, partial(_lane_done, looks, emit), _Progress(emit, lanes))
     for look in looks:
         if look.left:
             _tell(look, emit)
@@ -129,7 +123,7 @@ class _Progress:
     def __init__(self, emit: Emit, lanes: Sequence[Lane]) -> None:
         self._emit = emit
         self._lanes = lanes
-        self._total = sum(len(lane.waiting) for lane in lanes)
+        self._total = sum(len(lane.ports) for lane in lanes)
         self._next = 0.0
 
     def __call__(self) -> None:
@@ -185,7 +179,7 @@ def _lanes(looks: Sequence[_Look], handles: Handles) -> list[Lane]:
                 int(handles.task.settings["rate"]) or min(_default_rate(look.target) for look in sharing)
             ),
             permit=partial(handles.gate.check, address, named=named),
-            waiting=deque((port, False) for port in ports),
+            ports=tuple(ports),
         )
         lanes.append(lane)
         for look in sharing:
@@ -209,12 +203,19 @@ def _lane_done(looks: Sequence[_Look], emit: Emit, lane: Lane) -> None:
 
 def _tell(look: _Look, emit: Emit) -> None:
     wanted = frozenset(look.ports)
-    seen = [lane.seen(wanted) for lane in look.lanes]
+    seen = [_seen(lane, wanted) for lane in look.lanes]
     conclusion = conclude(look.host, look.ports, seen, narrow=look.narrow)
     emit.facts(look.target, conclusion.facts)
     emit.end(
         look.target, {_KIND: conclusion.reason}, conclusion.completeness, conclusion.reason, conclusion.detail
     )
+
+
+def _seen(lane: Lane, ports: frozenset[int]) -> Seen:
+    """Return what a lane met on some of its ports."""
+    states = {port: state for port, state in lane.states.items() if port in ports}
+    alive = not OF_THE_HOST.isdisjoint(lane.states.values())
+    return Seen(lane.address, states, lane.failure, lane.detail, alive)
 
 
 def _tell_canary(handles: Handles, emit: Emit) -> None:
@@ -225,9 +226,10 @@ def _tell_canary(handles: Handles, emit: Emit) -> None:
     with handles.canary as listener:
         address, port = listener.getsockname()
         permit = partial(handles.gate.check, address)
-        lane = Lane(address, Pace(_DEFAULT_RATE), permit, deque([(port, False)]))
-        engine = Engine([lane], Pace(_TOTAL_RATE), _descriptors(), lambda _: None)
-        engine.run(min(handles.deadline, time.monotonic() + _CANARY_SECONDS))
+        lane = Lane(address, Pace(_DEFAULT_RATE), permit, (port,))
+        engine = ConnectEngine(Pace(_TOTAL_RATE), _descriptors())
+        deadline = min(handles.deadline, time.monotonic() + _CANARY_SECONDS)
+        engine.run([lane], deadline, lambda _: None, lambda: None)
     if lane.states.get(port) is State.OPEN:
         emit.canary(None)
     else:

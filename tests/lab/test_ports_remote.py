@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from secmon.checks.ports.probe import connect
+from secmon.checks.ports.probe import remote
 from secmon.core.contract import Task, Unavailable
 from secmon.core.model import Completeness, Form, Reason, Target, Vantage
 from tests.support import Collector
@@ -48,8 +48,8 @@ def endpoint(name: str, port: int, **options: object) -> Target:
 
 def look(*targets: Target, ports="top", rate=5000, deadline=60.0, networks=NETWORKS) -> Collector:
     collector = Collector()
-    task = Task("ports", "connect", targets, {"ports": ports, "rate": rate}, networks, (), deadline, 0.0)
-    connect.observe(connect.acquire(task), collector)
+    task = Task("ports", "remote", targets, {"ports": ports, "rate": rate}, networks, (), deadline, 0.0)
+    remote.observe(remote.acquire(task), collector)
     return collector
 
 
