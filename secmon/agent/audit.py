@@ -7,7 +7,8 @@ import selectors
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from secmon.agent.supervisor import Hooks, Supervisor
+from secmon.agent.hooks import Hooks
+from secmon.agent.supervisor import Supervisor
 from secmon.core.codec import decode
 from secmon.core.judgement import Judgement
 from secmon.core.model import Completeness, Observation, Reason, Run

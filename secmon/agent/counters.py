@@ -67,6 +67,29 @@ class Counters:
         long_lived = any(part.window for part in parts)
         self._note_end(interval, clock, bad=bool(kills or (reasons and long_lived)), long_lived=long_lived)
 
+    def with_windows(self, windows: Counters) -> Counters:
+        """Return the counters of a check whose runs these are.
+
+        Args:
+            windows: counters of its long-lived probe.
+
+        Returns:
+            Both together; the duration is that of its runs, where it has any.
+        """
+        failures = defaultdict(int, self.failures)
+        for reason, count in windows.failures.items():
+            failures[reason] += count
+        return Counters(
+            missed=self.missed + windows.missed,
+            kills=self.kills + windows.kills,
+            failures=failures,
+            quarantined=self.quarantined or windows.quarantined,
+            last_run=max(self.last_run, windows.last_run),
+            duration=self.duration if self.last_run else windows.duration,
+            bad_runs=max(self.bad_runs, windows.bad_runs),
+            paused_until=max(self.paused_until, windows.paused_until),
+        )
+
     def note_end(self, interval: float, clock: float) -> None:
         """Count that a long-lived probe ended well, as it should not, between two windows."""
         self._note_end(interval, clock, bad=True, long_lived=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from secmon.agent import confine
 from secmon.agent.channel import SpawnerGone
+from secmon.agent.hooks import Hooks
 from secmon.agent.log import Level, make_log
 from secmon.agent.memory import Memory
 from secmon.agent.reload import Refused, read_plan
@@ -19,7 +20,7 @@ from secmon.agent.schedule import Schedule
 from secmon.agent.signals import delivered
 from secmon.agent.status import make_status
 from secmon.agent.store import StateLocked, StateTooNew, Store
-from secmon.agent.supervisor import Hooks, Supervisor
+from secmon.agent.supervisor import Supervisor
 from secmon.agent.systemd import Notifier
 from secmon.agent.usage import read_usage, trim_heap
 from secmon.core.model import Reason
@@ -232,7 +233,7 @@ class _Core:
         self._reload = Reload(time.time())
         self._use(plan)
         for check, settings in plan.checks.items():
-            if not _is_scheduled(settings):
+            if not settings.at_work:
                 self._supervisor.enqueue(check)
         self._draw()
         self._front.ready = True
@@ -259,8 +260,8 @@ class _Core:
             old = before.get(check)
             if _is_scheduled(settings):
                 wanted = old is not None and _is_scheduled(old) and old.interval == settings.interval
-            else:  # the supervisor starts long-lived probes anew
-                wanted = old is None or _is_scheduled(old) or old.enabled != settings.enabled
+            else:
+                wanted = not settings.at_work
             if wanted:
                 self._supervisor.enqueue(check)
 
@@ -375,5 +376,5 @@ class _Core:
 
 
 def _is_scheduled(check: CheckPlan) -> bool:
-    """Say whether a check runs again and again: one that is off is only judged, a long-lived one runs on."""
-    return check.enabled and not check.long_lived
+    """Say whether a check runs again and again: one that is off does not, and a long-lived probe goes on."""
+    return bool(check.in_a_run)

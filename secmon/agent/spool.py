@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from secmon.agent.drain import write_all
 from secmon.agent.frames import FRAME_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _PROGRESS: Final = b'{"progress":['
 _PROGRESS_LIMIT: Final = 64  # bytes of such a line
@@ -141,24 +144,48 @@ class Part:
     frames: Frames = field(default_factory=Frames)
 
 
-def compose(parts: list[Part]) -> int:
-    """Build the spool that the judge child reads.
+class Kept:
+    """What each probe of a check sent last, so that one which runs rarely counts beside one that watches."""
 
-    Args:
-        parts: all probes of the run, ended.
+    def __init__(self) -> None:
+        self._parts: dict[str, Part] = {}
 
-    Returns:
-        A memfd: for each part a JSON header line, then as many bytes of frames as it says.
-    """
-    spool = os.memfd_create("spool", os.MFD_CLOEXEC)
-    for part in parts:
-        header = {
-            "probe": part.probe,
-            "status": part.status,
-            "started": part.started,
-            "finished": part.finished,
-            "size": part.frames.size,
-        }
-        write_all(spool, json.dumps(header).encode() + b"\n")
-        part.frames.copy_to(spool)
-    return spool
+    def put(self, parts: Iterable[Part]) -> None:
+        """Keep parts that have ended, in the place of what their probes sent before."""
+        for part in parts:
+            if part.probe in self._parts:
+                self._parts[part.probe].frames.close()
+            self._parts[part.probe] = part
+
+    def compose(self, probes: Sequence[str]) -> int | None:
+        """Build the spool that the judge child reads, and forget all other probes.
+
+        Args:
+            probes: those that the check now has.
+
+        Returns:
+            A memfd: for each probe a JSON header line, then as many bytes of frames as it says; None where
+            one of them has never ended.
+        """
+        for probe in self._parts.keys() - set(probes):
+            self._parts.pop(probe).frames.close()
+        if len(self._parts) < len(probes):
+            return None
+        spool = os.memfd_create("spool", os.MFD_CLOEXEC)
+        for probe in probes:
+            part = self._parts[probe]
+            header = {
+                "probe": part.probe,
+                "status": part.status,
+                "started": part.started,
+                "finished": part.finished,
+                "size": part.frames.size,
+            }
+            write_all(spool, json.dumps(header).encode() + b"\n")
+            part.frames.copy_to(spool)
+        return spool
+
+    def close(self) -> None:
+        """Give the memory back."""
+        for part in self._parts.values():
+            part.frames.close()

@@ -9,7 +9,7 @@ import os
 import selectors
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -18,13 +18,14 @@ from secmon.agent.channel import Request
 from secmon.agent.counters import Counters
 from secmon.agent.drain import CHUNK, read_and_close
 from secmon.agent.judging import Judging
-from secmon.agent.spool import Frames, Part, compose
+from secmon.agent.spool import Frames, Kept, Part
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secmon.agent.channel import Channel, Event
+    from secmon.agent.hooks import Hooks
     from secmon.core.judgement import Judgement
     from secmon.core.plan import CheckPlan, CorePlan
 
@@ -41,32 +42,15 @@ HEARTBEATS: Final = 3
 """Windows that a long-lived probe may stay silent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """What the supervisor calls.
-
-    Attributes:
-        plan: the configuration child has ended: `ok` with the line of the CorePlan, `faults` with the faults,
-            or a Reason with what it wrote.
-        judged: a check was judged, or could not be, with the reason.
-        progress: a probe told how far it is: check, done, total.
-        crashed: the last that a judge wrote that did not finish: check, any text.
-    """
-
-    plan: Callable[[str, bytes], None]
-    judged: Callable[[str, Judgement | None, Reason | None], None]
-    progress: Callable[[str, int, int], None] = lambda _check, _done, _total: None
-    crashed: Callable[[str, str], None] = lambda _check, _text: None
-
-
 @dataclass(slots=True)
 class _State:
     """One check."""
 
-    counters: Counters = field(default_factory=Counters)
+    runs: Counters = field(default_factory=Counters)
+    windows: Counters = field(default_factory=Counters)
     parts: list[Part] = field(default_factory=list)  # of the run under way; empty: none
-    interval: float = 0.0
-    restart: bool = False  # its long-lived probe has ended
+    window: Part | None = None  # under way
+    kept: Kept = field(default_factory=Kept)
 
 
 class Supervisor:
@@ -116,11 +100,15 @@ class Supervisor:
         return True
 
     def use(self, plan: CorePlan) -> None:
-        """Work from a plan from now on; long-lived probes start anew with it."""
+        """Work from a plan from now on; long-lived probes give way, and start anew with the next tick.
+
+        Args:
+            plan: has every check that an earlier one had, be it switched off.
+        """
         self._checks = plan.checks
         for part in self._running.values():
             if part.window:
-                self._states[part.check].parts = []  # nobody waits for the window that it had begun
+                self._states[part.check].window = None  # nobody waits for what it had begun
                 self._channel.send(Request("kill", run=part.run))
 
     def enqueue(self, check: str) -> bool:
@@ -133,17 +121,13 @@ class Supervisor:
             False where a run is queued or under way, or the check is in quarantine: counted as missed.
         """
         state, plan = self._states[check], self._checks[check]
-        if state.parts or self._clock() < state.counters.paused_until:
-            state.counters.missed += 1
+        if state.parts or self._clock() < state.runs.paused_until:
+            state.runs.missed += 1
             return False
-        state.interval, state.restart = plan.interval, False
-        probes = (plan.long_lived,) if plan.long_lived else plan.probes
-        seconds = HEARTBEATS * plan.interval if plan.long_lived else plan.deadline
-        window = plan.interval if plan.long_lived else 0.0
-        state.parts = [Part(check, probe, seconds, window) for probe in probes if plan.enabled]
+        state.parts = [Part(check, probe, plan.deadline) for probe in plan.in_a_run]
         self._queue.extend(state.parts)
         self._fill()
-        if not state.parts:
+        if not plan.at_work:
             self._judge(check, state)
         return True
 
@@ -152,14 +136,18 @@ class Supervisor:
         return self._judging.rejudge(check)
 
     def tick(self) -> None:
-        """Start long-lived probes that have ended, once their pause is over."""
-        for check, state in self._states.items():
-            if state.restart and check in self._checks and self._clock() >= state.counters.paused_until:
-                self.enqueue(check)
+        """Start every long-lived probe that does not run, once its pause is over."""
+        for check, plan in self._checks.items():
+            state = self._states[check]
+            if plan.watching and not state.window and self._clock() >= state.windows.paused_until:
+                state.window = Part(check, plan.watching, HEARTBEATS * plan.interval, plan.interval)
+                self._queue.append(state.window)
+        self._fill()
 
     def counters(self, check: str) -> Counters:
-        """Return the counters of a check, which go on changing."""
-        return self._states[check].counters
+        """Return the counters of a check, over its runs and windows."""
+        state = self._states[check]
+        return state.runs.with_windows(state.windows)
 
     @property
     def idle(self) -> bool:
@@ -169,10 +157,12 @@ class Supervisor:
     def close(self) -> None:
         """Close every descriptor of its own; closing the channel is what ends the children."""
         self._selector.unregister(self._channel)
-        begun = (part for state in self._states.values() for part in state.parts)
+        begun = (part for state in self._states.values() for part in (*state.parts, state.window) if part)
         for part in {*self._running.values(), *begun}:
             self._close_pipe(part)
             part.frames.close()
+        for state in self._states.values():
+            state.kept.close()
         self._judging.close()
 
     # Events.
@@ -208,22 +198,31 @@ class Supervisor:
             pass
         self._close_pipe(part)
         state = self._states[part.check]
-        if part not in state.parts:  # a long-lived probe that gave way to a new plan
-            part.frames.close()
-            state.restart = not state.parts
-            self.tick()
+        if part.window:
+            self._end_watch(part, state, status)
             return
-        state.restart = bool(part.window)
-        if part.window and status == "ok" and part.frames.empty:  # its last window has been judged
-            part.frames.close()
-            state.parts = []
-            state.counters.note_end(state.interval, self._clock())
-            return
-        if status == "ok" and (part.frames.cut_short or part.window):
-            status = Reason.CRASHED.value  # it ended in half a frame, or should not have ended at all
+        if status == "ok" and part.frames.cut_short:
+            status = Reason.CRASHED.value
         part.status, part.finished = part.status or status, self._now()
         if all(other.finished for other in state.parts):
-            self._judge(part.check, state)
+            ended, state.parts = state.parts, []
+            state.runs.note(ended, self._checks[part.check].interval, self._clock())
+            self._judge(part.check, state, *ended)
+
+    def _end_watch(self, part: Part, state: _State, status: str) -> None:
+        """Take the end of a long-lived probe, which only a new plan should bring about."""
+        current = part is state.window
+        if current:
+            state.window = None
+        if current and not (status == "ok" and part.frames.empty):
+            status = Reason.CRASHED.value if status == "ok" else status
+            part.status, part.finished = part.status or status, self._now()
+            state.windows.note([part], part.window, self._clock())
+            self._judge(part.check, state, part)
+        else:
+            part.frames.close()
+            if current:  # its last window has been judged
+                state.windows.note_end(part.window, self._clock())
 
     # Runs.
 
@@ -247,43 +246,41 @@ class Supervisor:
         if not data:
             self._close_pipe(part)
             return False
-        state = self._states[part.check]
         rest = part.frames.feed(data, window=bool(part.window))
         while rest is not None:
-            self._close_window(part, state)
+            self._close_window(part)
             rest = part.frames.feed(rest, window=True)
         if part.frames.progress is not None:
             self._hooks.progress(part.check, *part.frames.progress)
-        if part.frames.broken or sum(other.frames.size for other in state.parts) > RUN_LIMIT:
+        together = (part,) if part.window else self._states[part.check].parts
+        if part.frames.broken or sum(other.frames.size for other in together) > RUN_LIMIT:
             part.status = Reason.RESOURCE_LIMIT.value
             self._close_pipe(part)
             self._channel.send(Request("kill", run=part.run))
         return True
 
-    def _close_window(self, part: Part, state: _State) -> None:
+    def _close_window(self, part: Part) -> None:
         """Have one window of a long-lived probe judged, and give it time for the next."""
-        if part in state.parts:
-            part.finished, part.status = self._now(), "ok"
-            self._judge(part.check, state)
-            state.parts = [part]
+        state = self._states[part.check]
+        if part is state.window:
+            ended = replace(part, finished=self._now(), status="ok", pipe=-1)
+            state.windows.note([ended], part.window, self._clock())
+            self._judge(part.check, state, ended)
             self._channel.send(Request("extend", run=part.run, deadline=part.deadline))
         else:
             part.frames.close()
-        part.started, part.finished, part.status, part.frames = self._now(), 0.0, "", Frames()
+        part.started, part.frames = self._now(), Frames()
 
-    def _judge(self, check: str, state: _State) -> None:
-        """Count a run whose parts have all ended, and have it judged."""
-        if state.parts:
-            state.counters.note(state.parts, state.interval, self._clock())
-        spool = compose(state.parts)
-        for part in state.parts:
-            part.frames.close()
-        state.parts = []
-        self._judging.judge(check, spool)
+    def _judge(self, check: str, state: _State, *ended: Part) -> None:
+        """Have a check judged by what each of its probes saw last, as soon as each has looked."""
+        state.kept.put(ended)
+        spool = state.kept.compose(self._checks[check].at_work)
+        if spool is not None:
+            self._judging.judge(check, spool)
 
     def _judged(self, check: str, judgement: Judgement | None, reason: Reason | None) -> None:
         if reason is not None:
-            self._states[check].counters.failures[reason] += 1
+            self._states[check].runs.failures[reason] += 1
         self._hooks.judged(check, judgement, reason)
 
     def _close_pipe(self, part: Part) -> None:

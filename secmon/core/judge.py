@@ -146,7 +146,7 @@ def judge_check(
     )
     return Judgement(
         check=check.name,
-        runs=tuple(_run(check.name, asset, items, parts) for asset, items in seen.items()),
+        runs=tuple(_run(check, asset, items, parts) for asset, items in seen.items()),
         verdicts=tuple(verdicts),
         results=tuple(results),
         waived=tuple(cover(results, plan.waivers, assets, now)),
@@ -260,16 +260,19 @@ def _otherwise(serving: set[str], parts: Sequence[Part], found: Sequence[tuple[P
     return Look(Reason.NO_DATA)
 
 
-def _run(check: str, asset: str, seen: Sequence[_Seen], parts: Sequence[Part]) -> Run:
+def _run(check: CheckSpec, asset: str, seen: Sequence[_Seen], parts: Sequence[Part]) -> Run:
+    """Say how the probes ran that serve an asset's targets; what they saw holds as of the earliest end."""
+    forms = {item.target.form for item in seen}
+    serving = {probe.name for probe in check.probes if forms.intersection(probe.forms)}
+    mine = [part for part in parts if part.probe in serving]
+    blind = (part.canary for part in mine if part.canary is not None)
     return Run(
         asset=asset,
-        check=check,
-        started=min((part.started for part in parts), default=0.0),
-        finished=max((part.finished for part in parts), default=0.0),
-        attempted_all=bool(parts) and all(item.attempted for item in seen),
-        canary=next((part.canary for part in parts if part.canary is not None), None)
-        if parts
-        else Reason.NO_DATA,
+        check=check.name,
+        started=min((part.started for part in mine), default=0.0),
+        finished=min((part.finished for part in mine), default=0.0),
+        attempted_all=bool(mine) and all(item.attempted for item in seen),
+        canary=next(blind, None) if mine else Reason.NO_DATA,
     )
 
 

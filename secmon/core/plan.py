@@ -32,6 +32,21 @@ class CheckPlan:
     assets: tuple[str, ...]
     long_lived: str = ""
 
+    @property
+    def at_work(self) -> tuple[str, ...]:
+        """Return the probes that look, in declared order; none where the check is off."""
+        return self.probes if self.enabled else ()
+
+    @property
+    def in_a_run(self) -> tuple[str, ...]:
+        """Return the probes that look once in each run: all but the long-lived one."""
+        return tuple(probe for probe in self.at_work if probe != self.long_lived)
+
+    @property
+    def watching(self) -> str:
+        """Return the long-lived probe, "" where there is none or the check is off."""
+        return self.long_lived if self.enabled else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:

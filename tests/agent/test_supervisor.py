@@ -10,7 +10,8 @@ import socket
 import pytest
 
 from secmon.agent.channel import Channel, Event, Request, decode_request, receive, send_event
-from secmon.agent.supervisor import PROBES_LIMIT, RUN_LIMIT, Hooks, Supervisor
+from secmon.agent.hooks import Hooks
+from secmon.agent.supervisor import PROBES_LIMIT, RUN_LIMIT, Supervisor
 from secmon.core.judgement import Judgement, encode_lines
 from secmon.core.model import Reason
 from secmon.core.plan import CheckPlan, CorePlan, Listen
@@ -324,7 +325,7 @@ def test_a_refused_plan_is_told(desk: Desk):
 
 def test_windows_are_runs_and_heartbeats(desk: Desk):
     desk.use(traffic=_check("live", interval=10.0, long_lived="live"))
-    desk.supervisor.enqueue("traffic")
+    desk.supervisor.tick()
     assert desk.requests() == [Request("capture", "traffic", "live", 1, 30.0)]
     pipe = desk.start(1)
     desk.clock = 10.0
@@ -352,7 +353,7 @@ def test_windows_are_runs_and_heartbeats(desk: Desk):
 
 def test_a_new_plan_replaces_a_long_lived_probe(desk: Desk):
     desk.use(traffic=_check("live", interval=10.0, long_lived="live"))
-    desk.supervisor.enqueue("traffic")
+    desk.supervisor.tick()
     desk.requests()
     os.write(desk.start(1), b'{"begin":0}\n')
     desk.turn()
@@ -360,19 +361,70 @@ def test_a_new_plan_replaces_a_long_lived_probe(desk: Desk):
     assert desk.requests() == [Request("kill", run=1)]
     os.write(desk.pipes[1], b'{"end":0}\n{"begin":1}\n')  # what it still says is nobody's
     desk.end(1, "resource_limit")
+    desk.supervisor.tick()
     assert desk.requests() == [Request("capture", "traffic", "live", 2, 60.0)]
     assert desk.supervisor.counters("traffic").failures == {}
 
 
-def test_a_check_that_left_the_plan_is_not_started_again(desk: Desk):
+def test_a_check_that_is_switched_off_is_not_started_again(desk: Desk):
     desk.use(traffic=_check("live", interval=10.0, long_lived="live"))
-    desk.supervisor.enqueue("traffic")
+    desk.supervisor.tick()
     desk.requests()
-    desk.use()
+    desk.use(traffic=_check("live", interval=10.0, long_lived="live", enabled=False))
     desk.end(1, "resource_limit")
     desk.clock = 1e6
     desk.supervisor.tick()
     assert [request.do for request in desk.requests()] == ["kill"]
+
+
+def _watched(interval: float = 60.0) -> CheckPlan:
+    return _check("local", "remote", interval=interval, long_lived="local")
+
+
+def test_windows_and_runs_are_judged_together(desk: Desk):
+    desk.use(ports=_watched())
+    desk.supervisor.tick()
+    assert desk.supervisor.enqueue("ports")
+    assert desk.requests() == [
+        Request("capture", "ports", "local", 1, 180.0),
+        Request("probe", "ports", "remote", 2, 30.0),
+    ]
+    os.write(desk.start(1), b'{"begin":0}\n{"end":0}\n')
+    os.write(desk.start(2), b'{"begin":7}\n')
+    desk.turn()
+    assert [request.do for request in desk.requests()] == ["extend"]  # half of it would mislead
+    desk.clock = 5.0
+    desk.end(2)
+    assert desk.requests() == [Request("judge", "ports", "", 3, 120.0)]
+    desk.judge(3, "ports")
+    desk.clock = 9.0
+    os.write(desk.pipes[1], b'{"begin":1}\n{"end":1}\n')
+    desk.turn()
+    assert [request.do for request in desk.requests()] == ["judge", "extend"]
+    local, remote = _headers(desk.spools[-1])
+    assert (local["probe"], local["finished"]) == ("local", 1_000_009.0)
+    assert (remote["probe"], remote["finished"]) == ("remote", 1_000_005.0)
+    assert b'{"begin":1}\n' in desk.spools[-1]
+    assert b'{"begin":0}\n' not in desk.spools[-1]
+    assert desk.spools[-1].endswith(b'{"begin":7}\n')
+
+
+def test_bad_runs_count_beside_good_windows(desk: Desk):
+    desk.use(ports=_watched())
+    desk.supervisor.tick()
+    watcher = desk.start(1)
+    for window in range(3):
+        assert desk.supervisor.enqueue("ports")
+        run = next(request.run for request in desk.requests() if request.do == "probe")
+        desk.start(run)
+        desk.end(run, "timeout")
+        os.write(watcher, b'{"begin":%d}\n{"end":%d}\n' % (window, window))
+        desk.turn()
+        for request in desk.requests():
+            if request.do == "judge":
+                desk.judge(request.run, "ports")
+    assert desk.supervisor.counters("ports").quarantined
+    assert not desk.supervisor.enqueue("ports")
 
 
 def test_unknown_events_are_dropped_and_their_pipes_closed(desk: Desk):

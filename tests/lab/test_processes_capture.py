@@ -23,7 +23,7 @@ def _capture(interval: float = 5.0, **settings) -> Lab:
 def test_each_window_is_a_run():
     with _capture() as lab:
         lab.load()
-        lab.supervisor.enqueue("live")
+        lab.supervisor.tick()
         lab.loop(lambda: len(lab.judged) == 3 and lab.supervisor._judging.idle)
         seen = [
             [
@@ -44,7 +44,7 @@ def test_each_window_is_a_run():
 def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
     with _capture(interval=0.8, windows=1) as lab:
         lab.load()
-        lab.supervisor.enqueue("live")
+        lab.supervisor.tick()
         lab.loop(lambda: len(lab.judged) == 4)
         reasons = [[item.reason for item in judgement.reasons] for _, judgement, _ in lab.judged]
         assert reasons == [[], [Reason.TIMEOUT], [], [Reason.TIMEOUT]]
@@ -56,7 +56,7 @@ def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
 def test_heartbeats_extend_the_deadline():
     with _capture(interval=0.6, windows=7, window=0.5) as lab:
         lab.load()
-        lab.supervisor.enqueue("live")
+        lab.supervisor.tick()
         lab.loop(lambda: len(lab.judged) >= 6)
         assert lab.supervisor.counters("live").kills == 0
 
@@ -64,7 +64,7 @@ def test_heartbeats_extend_the_deadline():
 def test_a_crash_is_a_run_of_its_own_and_pauses():
     with _capture(interval=0.4, windows=0, then="crash") as lab:
         lab.load()
-        lab.supervisor.enqueue("live")
+        lab.supervisor.tick()
         lab.loop(lambda: lab.supervisor.counters("live").quarantined)
         assert lab.supervisor.counters("live").failures == {Reason.CRASHED: 3}
         lab.loop(lambda: len(lab.judged) == 3)
@@ -73,19 +73,20 @@ def test_a_crash_is_a_run_of_its_own_and_pauses():
 def test_an_end_between_two_windows_leaves_what_the_last_one_saw():
     with _capture(interval=60.0, windows=2, then="return") as lab:
         lab.load()
-        lab.supervisor.enqueue("live")
+        lab.supervisor.tick()
         lab.loop(lambda: lab.supervisor.idle)
         assert [item[1].reasons for item in lab.judged] in ([(), ()], [()])
         counters = lab.supervisor.counters("live")
         assert counters.failures == {}
         assert counters.bad_runs == 1
-        assert not lab.supervisor.enqueue("live")  # it pauses
+        lab.supervisor.tick()
+        assert lab.supervisor.idle  # it pauses
 
 
 def test_a_new_plan_starts_it_anew_without_a_gap():
     with _capture(windows=1) as lab:
         lab.load()
-        lab.supervisor.enqueue("live")
+        lab.supervisor.tick()
         lab.loop(lambda: len(lab.judged) == 1)
         before = lab.survivors
         lab.load()

@@ -85,7 +85,7 @@ def test_nothing_survives_in_fifty_runs():
         assert lab.load() == "ok"
         for _ in range(50):
             for name in acts:
-                lab.supervisor._states[name].counters.paused_until = 0.0  # no quarantine here
+                lab.supervisor._states[name].runs.paused_until = 0.0  # no quarantine here
                 assert lab.supervisor.enqueue(name)
             lab.loop(lambda: lab.supervisor.idle)
             assert wait_for(lambda: not lab.survivors)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from secmon.agent import spawner
 from secmon.agent.child import Entries
-from secmon.agent.supervisor import Hooks, Supervisor
+from secmon.agent.hooks import Hooks
+from secmon.agent.supervisor import Supervisor
 from secmon.core.codec import decode
 from secmon.core.contract import CheckSpec, FieldSpec, FieldType, KindSpec, ProbeSpec, Registry
 from secmon.core.model import Form, Reason, Vantage
