@@ -19,6 +19,8 @@ CHECK: Final = CheckSpec(
             kinds=("listener",),
             acquire_with=("SYS_PTRACE", "DAC_READ_SEARCH"),
             observe_with=("SYS_PTRACE", "DAC_READ_SEARCH"),
+            cpu_seconds=None,
+            long_lived=True,
         ),
         ProbeSpec(
             name="remote",
@@ -29,6 +31,7 @@ CHECK: Final = CheckSpec(
     ),
     interval_seconds=900,
     deadline_seconds=300,
+    long_lived_probe="local",
     en="Open ports: what listens on this host, what other hosts let in",
     vi="Cổng mở: máy này đang lắng nghe gì, máy khác cho kết nối gì",
     settings=(

@@ -91,6 +91,12 @@ LISTENER: Final = KindSpec(
             "Truy được tới mức nào",
             values=("pid", "unit", "uid", "none"),
         ),
+        FieldSpec(
+            "present",
+            FieldType.BOOLEAN,
+            "It still listens; false for one that the daemon saw come and go within one interval",
+            "Vẫn đang lắng nghe; false nếu tiến trình thường trú thấy cổng mở rồi đóng trong một chu kỳ",
+        ),
     ),
     sources={Form.LOCAL: (Vantage.INSIDE,)},
     en="A TCP socket that listens, or a UDP socket that takes from anybody, on this host",

@@ -148,6 +148,7 @@ def _fact(row: Listener, host: Host, *, ipv4_gets_in: bool) -> Fact:
         "scope": scope_of(address, row.interface, host.interfaces.get(text, "")),
         "address_class": class_of(address),
         "attribution": row.owner.attribution,
+        "present": True,
         **owner,
     }
     missing = dict(row.owner.missing)

@@ -31,7 +31,8 @@ def samples(asset: str, observations: Sequence[Observation], now: float) -> list
     found: list[Sample] = []
     facts = _complete(observations, LISTENER.name)
     if facts is not None:
-        exposures = {tuple(fact.values.get(name) for name in LISTENER.key): fact for fact in facts}
+        there = (fact for fact in facts if fact.values.get("present") is not False)
+        exposures = {tuple(fact.values.get(name) for name in LISTENER.key): fact for fact in there}
         scopes = [fact.values.get("scope") for fact in exposures.values()]
         found += [Sample("secmon_listeners", (asset, scope), scopes.count(scope)) for scope in SCOPES]
     facts = _complete(observations, PORT.name)

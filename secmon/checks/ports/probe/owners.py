@@ -1,0 +1,93 @@
+"""Trace sockets to units by the cgroup that the kernel tells, and to processes by their descriptors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from secmon.checks.ports import listeners
+from secmon.checks.ports.probe import cgroups, processes
+from secmon.core.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secmon.sources import diag
+
+_PROCESS_FIELDS: Final = ("pid", "process", "executable")
+
+
+class Tracer:
+    """Traces sockets to who holds them; remembers the units of cgroups between looks.
+
+    Args:
+        cgroup: the top of the cgroup v2 hierarchy, None where there is none.
+    """
+
+    def __init__(self, cgroup: int | None) -> None:
+        self._cgroup = cgroup
+        self._units: dict[int, str | None] = {}
+
+    def owners(self, rows: Sequence[diag.Socket], *, processes_too: bool) -> list[listeners.Owner]:
+        """Say of each socket who holds it.
+
+        Args:
+            rows: the sockets.
+            processes_too: look for the processes, which walks through the descriptors of all that run.
+
+        Returns:
+            Their owners in the same order.
+        """
+        units = self._units_of({row.cgroup for row in rows if row.cgroup is not None})
+        holders = processes.holders({row.inode for row in rows}) if processes_too else None
+        return [_owner(row, units, holders) for row in rows]
+
+    def _units_of(self, wanted: set[int]) -> dict[int, str | None] | None:
+        """Return the units of cgroups; walks through the hierarchy only for those that are new."""
+        if self._cgroup is None:
+            return None
+        self._units = {cgroup: unit for cgroup, unit in self._units.items() if cgroup in wanted}
+        new = wanted - self._units.keys()
+        if new:
+            self._units |= cgroups.units(self._cgroup, new)
+        return self._units
+
+
+def _owner(
+    row: diag.Socket, units: dict[int, str | None] | None, holders: processes.Holders | None
+) -> listeners.Owner:
+    values: dict[str, Any] = {"uid": row.uid, "user": processes.user_name(row.uid)}
+    missing: dict[str, Reason] = {}
+    pid = _pid(holders.pids.get(row.inode, ())) if holders else None
+    if holders is None:
+        missing = dict.fromkeys(_PROCESS_FIELDS, Reason.RESOURCE_LIMIT)
+    elif pid is not None:
+        described, missing = processes.describe(pid)
+        values |= {"pid": pid, **described}
+    elif holders.unreadable:
+        missing = dict.fromkeys(_PROCESS_FIELDS, Reason.PERMISSION)
+    else:  # the kernel's own
+        values |= dict.fromkeys(_PROCESS_FIELDS)
+    unit = _unit(row.cgroup, units, pid)
+    if isinstance(unit, Reason):
+        missing["systemd_unit"] = unit
+    else:
+        values["systemd_unit"] = unit
+    return listeners.Owner(values, missing)
+
+
+def _unit(cgroup: int | None, units: dict[int, str | None] | None, pid: int | None) -> str | Reason | None:
+    """Return the unit that opened a socket, None for none, or why it is not known.
+
+    A socket that systemd opened for a service carries systemd's cgroup, so the process that holds it decides.
+    """
+    told = (
+        units.get(cgroup, Reason.NO_DATA) if units is not None and cgroup is not None else Reason.UNSUPPORTED
+    )
+    if pid is not None and (told in (None, cgroups.MANAGER) or isinstance(told, Reason)):
+        return cgroups.unit_of_process(pid) or told
+    return told
+
+
+def _pid(pids: tuple[int, ...]) -> int | None:
+    """Return the process to name: not the manager, which keeps the sockets that it hands to services."""
+    return next((pid for pid in pids if pid != 1), pids[0] if pids else None)

@@ -1,0 +1,111 @@
+"""Watch what listens on this host, about once a second, at next to no cost.
+
+The kernel lists its listeners in a fraction of a millisecond. Only when the list has changed is anybody asked
+who holds them; and only then, or when the time of a window is over, is anything told.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+from secmon.checks.ports.probe.canary import open_canary
+from secmon.checks.ports.sightings import Sightings, outline
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from secmon.core.contract import Emit
+    from secmon.core.model import Fact
+    from secmon.sources import diag
+
+_LOOK_SECONDS: Final = 1.0
+_TELL_SECONDS: Final = 10.0  # between two windows: ports that come and go all the time are told together
+_WINDOWS: Final = 3  # that may be late before the child counts as hung
+_SHARE: Final = 0.003  # of one core, for asking who holds the sockets
+_BURST_SECONDS: Final = 120.0  # that share of so long a time may be spent at once
+
+
+class Eyes(Protocol):
+    """Looks at this host, and tells what was seen."""
+
+    def listing(self) -> diag.Listing:
+        """Return every socket that listens."""
+        ...
+
+    def describe(
+        self, listing: diag.Listing, but: Collection[int] = (), *, processes_too: bool
+    ) -> list[Fact]:
+        """Return the facts of a listing, but for the sockets with these inodes."""
+        ...
+
+    def tell(self, listing: diag.Listing, facts: Sequence[Fact]) -> None:
+        """Tell one observation."""
+        ...
+
+
+def watch(eyes: Eyes, emit: Emit, deadline: float) -> None:
+    """Look and tell until the process is ended from outside.
+
+    Args:
+        eyes: of this host.
+        emit: takes the canary's word.
+        deadline: seconds of silence after which the child is ended.
+    """
+    watcher = Watcher(eyes, emit, deadline / _WINDOWS)
+    while True:
+        watcher.look(time.monotonic())
+        time.sleep(_LOOK_SECONDS)
+
+
+class Watcher:
+    """The state between two looks.
+
+    Args:
+        eyes: of this host.
+        emit: takes the canary's word.
+        window_seconds: the longest time between two observations.
+    """
+
+    def __init__(self, eyes: Eyes, emit: Emit, window_seconds: float) -> None:
+        self._eyes = eyes
+        self._emit = emit
+        self._window = window_seconds
+        self._sightings = Sightings(window_seconds)
+        self._outline: frozenset[object] | None = None
+        self._changed = True
+        self._told_at = float("-inf")
+        self._ask_at = float("-inf")
+
+    def look(self, now: float) -> None:
+        """List the listeners; describe them where they have changed; tell where there is news, or it is time.
+
+        Args:
+            now: seconds of a clock that never steps.
+        """
+        listing = self._eyes.listing()
+        seen = frozenset(map(outline, listing.sockets))
+        if seen != self._outline:
+            self._note(listing, now)
+            self._outline = seen
+        since = now - self._told_at
+        if since >= self._window or (self._changed and since >= min(_TELL_SECONDS, self._window)):
+            self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        """Look once more, with the canary open, and end the window."""
+        with open_canary() as canary:
+            listing = self._eyes.listing()
+            self._note(listing, now, canary.inodes, processes_too=True)
+            canary.tell(listing, self._emit)
+        self._eyes.tell(listing, self._sightings.facts())
+        self._changed, self._told_at = False, now
+
+    def _note(
+        self, listing: diag.Listing, now: float, but: Collection[int] = (), *, processes_too: bool = False
+    ) -> None:
+        """Describe what listens; the processes only as often as the share of a core allows."""
+        began = time.thread_time()
+        ask = processes_too or now >= self._ask_at - _BURST_SECONDS
+        self._changed |= self._sightings.note(self._eyes.describe(listing, but, processes_too=ask), now)
+        self._ask_at = max(self._ask_at, now) + (time.thread_time() - began) / _SHARE
