@@ -28,6 +28,7 @@ from secmon.core.identity import fingerprint  # noqa: E402
 from secmon.core.judgement import Judgement, WaivedUntil, encode_lines  # noqa: E402
 from secmon.core.model import Asset, Form, Outcome, Reason, Result, Run, Severity, Verdict  # noqa: E402
 from secmon.core.plan import CheckPlan, ChildPlan, CorePlan, Invocation, Listen, Pack  # noqa: E402
+from secmon.core.rule import Place, Waiver  # noqa: E402
 
 if TYPE_CHECKING:
     import selectors
@@ -51,6 +52,24 @@ def rules_of(check: str) -> list[tuple[str, Severity]]:
     return [(f"{check}.generated-rule-{n:03}", list(Severity)[n % 5]) for n in range(RULES // len(CHECKS))]
 
 
+def _waiver(name: str) -> Waiver:
+    now = time.time()
+    place = Place("/etc/secmon/waivers/site.yml", 10, 5)
+    return Waiver(
+        name,
+        "ports.generated-rule-001",
+        "",
+        ASSET,
+        {},
+        "replaced in spring",
+        "an",
+        "binh",
+        now,
+        now + 1e6,
+        place,
+    )
+
+
 def observe(_: object, out: object) -> int:
     """Write a plan as the configuration child; see nothing as a probe."""
     if not hasattr(out, "write"):
@@ -68,7 +87,7 @@ def observe(_: object, out: object) -> int:
             ASSET: tuple(rule for check in CHECKS for rule, s in rules[check] if s is Severity.CRITICAL)
         },
         rules={rule: severity for check in CHECKS for rule, severity in rules[check]},
-        waivers={f"waiver-{n}": time.time() + 1e6 for n in range(20)},
+        waivers=tuple(_waiver(f"waiver-{n}") for n in range(20)),
         packs=(Pack("builtin", "0.1.0", "ab" * 32, signed=False),),
         digest="ab" * 32,
     )

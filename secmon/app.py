@@ -82,7 +82,8 @@ def scan(
         SpawnerGone: the process that runs the checks has ended.
     """
     started = time.time()
-    audit = _audit(registry or load(), invocation, on_progress, checks=True)
+    registry = registry or load()
+    audit = _audit(registry, invocation, on_progress, checks=True)
     if audit.plan is None:
         return ScanResult(None, audit.faults)
     from secmon.core.report import build_report, stamp
@@ -93,8 +94,17 @@ def scan(
         "started": stamp(started),
     }
     judgements = [audit.judgements[check] for check in audit.plan.checks if check in audit.judgements]
-    report = build_report(audit.plan, judgements, header=header, finished=time.time())
+    report = build_report(
+        audit.plan, judgements, header=header, finished=time.time(), settled=_settled(registry, invocation)
+    )
     return ScanResult(report, notes=audit.plan.notes)
+
+
+def _settled(registry: Registry, invocation: Invocation) -> frozenset[str]:
+    """Return the checks that look at all that is configured, and at what is rather than at what passes by."""
+    if invocation.targets or invocation.root or invocation.pcap or invocation.interface:
+        return frozenset()
+    return frozenset(check.name for check in registry.checks.values() if not check.long_lived_probe)
 
 
 def check_config(invocation: Invocation) -> tuple[Fault, ...]:
@@ -104,13 +114,18 @@ def check_config(invocation: Invocation) -> tuple[Fault, ...]:
         invocation: what the command line fixed.
 
     Returns:
-        Every fault of every file; empty where all is well.
+        Every fault of every file; where there is none, warnings of what somebody should look at all the same.
 
     Raises:
         PlanFailed: it could not be read to the end.
         SpawnerGone: the process that reads it has ended.
     """
-    return _audit(load(), invocation, _no_progress, checks=False).faults
+    audit = _audit(load(), invocation, _no_progress, checks=False)
+    if audit.plan is None:
+        return audit.faults
+    from secmon.core.waivers import find_doubtful
+
+    return tuple(find_doubtful(audit.plan.waivers, time.time()))
 
 
 def ask_rules(invocation: Invocation, registry: Registry | None = None) -> Answer:

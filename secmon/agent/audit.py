@@ -120,13 +120,19 @@ def read_faults(output: bytes) -> tuple[Fault, ...]:
     """Read what a configuration child wrote instead of a plan.
 
     Args:
-        output: one JSON object a line: file, line, column, key, message, advice.
+        output: one JSON object a line: file, line, column, key, message, advice, and whether it is a warning.
 
     Returns:
         The faults in order.
     """
     rows = (json.loads(line) for line in output.splitlines())
     return tuple(
-        Fault(Place(row["file"], row["line"], row["column"]), row["key"], row["message"], row["advice"])
+        Fault(
+            Place(row["file"], row["line"], row["column"]),
+            row["key"],
+            row["message"],
+            row["advice"],
+            warning=row.get("warning", False),
+        )
         for row in rows
     )

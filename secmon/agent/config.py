@@ -381,4 +381,5 @@ def fault_line(fault: Fault) -> dict[str, Any]:
         "key": fault.key,
         "message": fault.message,
         "advice": fault.advice,
+        "warning": fault.warning,
     }

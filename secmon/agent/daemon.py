@@ -25,6 +25,7 @@ from secmon.agent.systemd import Notifier
 from secmon.agent.usage import read_usage, trim_heap
 from secmon.core.model import Reason
 from secmon.core.snapshot import Agent, CheckStats, Reload, build
+from secmon.core.waivers import find_doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from secmon.core.contract import Registry
     from secmon.core.judgement import Judgement
     from secmon.core.plan import CheckPlan, CorePlan, Listen
+    from secmon.core.rule import Fault
     from secmon.core.snapshot import Snapshot
 
 SNAPSHOT_SECONDS: Final = 15.0
@@ -134,6 +136,7 @@ class _Core:
         self._status_at = 0.0
         self._status: object = None
         self._serials: Mapping[str, int] = {}  # what is not written yet
+        self._doubtful: tuple[Fault, ...] = ()  # waivers that were told of
 
     def run(self) -> int:
         """Serve until something ends it."""
@@ -165,6 +168,7 @@ class _Core:
             self._log(Level.WARNING, "the clock was set", {"seconds": round(step, 1)})
         now = time.monotonic()
         if self._plan is not None and now >= self._due_at:
+            self._tell_of_waivers(self._plan)
             self._judge_what_changes()
             self._draw()
             trim_heap()
@@ -289,6 +293,15 @@ class _Core:
         self._log(
             Level.INFO, "plan in use", {"digest": plan.digest, "rules": rules, "assets": len(plan.assets)}
         )
+        self._tell_of_waivers(plan)
+
+    def _tell_of_waivers(self, plan: CorePlan) -> None:
+        """Log waivers that have expired or are too broad: once each, also of those that end meanwhile."""
+        found = tuple(find_doubtful(plan.waivers, time.time()))
+        for warning in found:
+            if warning not in self._doubtful:
+                self._log(Level.WARNING, "waiver", {"warning": warning})
+        self._doubtful = found
 
     def _take_judgement(self, check: str, judgement: Judgement | None, reason: Reason | None) -> None:
         plan, now = self._plan, time.time()

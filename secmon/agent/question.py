@@ -26,7 +26,7 @@ class Answer:
 
     Attributes:
         value: the answer, None where there are faults.
-        faults: what is wrong with the input files.
+        faults: what is wrong with the input files, and warnings; of an answer warnings alone.
     """
 
     value: Json | None
@@ -56,7 +56,8 @@ def ask(channel: Channel) -> Answer:
 
 def _answer(status: str, output: bytes) -> Answer:
     if status == "ok":
-        return Answer(json.loads(output))
+        answer, _, warnings = output.partition(b"\n")
+        return Answer(json.loads(answer), read_faults(warnings))
     if status == "faults":
         return Answer(None, read_faults(output))
     detail = output[:400].decode(errors="replace")

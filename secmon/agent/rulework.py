@@ -23,6 +23,7 @@ from secmon.core.rulerows import explanation_row, outcomes_row, rule_row
 from secmon.core.rules import is_profile, rule_ids
 from secmon.core.settings import read_settings
 from secmon.core.targets import COMMAND_LINE, choose
+from secmon.core.waivers import find_doubtful
 from secmon.sources import packs, paths
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def observe(handles: Handles, out: BinaryIO) -> int:
 
     Args:
         handles: what `acquire` opened.
-        out: takes one line: the answer; or one line for each fault.
+        out: takes one line where there is no fault: the answer; then one for each fault and warning.
 
     Returns:
         0, or 2 where there is a fault.
@@ -127,10 +128,10 @@ def observe(handles: Handles, out: BinaryIO) -> int:
     faults = list(handles.faults)
     read = _read(handles, faults)
     answer = _ANSWERS[handles.invocation.command](handles, read, faults)
-    if faults:
-        out.writelines(config.json_line(config.fault_line(fault)) for fault in config.in_order(faults))
-    else:
+    if not faults:
         out.write(config.json_line(answer))
+    told = config.in_order([*faults, *find_doubtful(read.content.waivers, time.time())])
+    out.writelines(config.json_line(config.fault_line(fault)) for fault in told)
     out.flush()
     return config.EXIT_FAULTS if faults else config.EXIT_OK
 

@@ -50,6 +50,12 @@ def make_status(snapshot: Snapshot, pid: int) -> Json:
         "state_write_errors": agent.state_write_errors,
         "assets": [_asset(state) for state in snapshot.assets],
         "checks": [_check(state, snapshot.assets) for state in snapshot.checks],
+        "waivers": {
+            "expired": [waiver.id for waiver in snapshot.waivers if waiver.expires <= snapshot.at],
+            "broad": [
+                waiver.id for waiver in snapshot.waivers if waiver.broad and waiver.expires > snapshot.at
+            ],
+        },
     }
 
 

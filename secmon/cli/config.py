@@ -101,7 +101,8 @@ def _check(values: Namespace) -> int:
     )
     with told_plainly():
         faults = app.check_config(invocation)
-    if faults:
-        return report_faults(faults)
+    code = report_faults(faults)
+    if not all(fault.warning for fault in faults):
+        return code
     print(_GOOD.of(user_language()))
     return 0

@@ -24,6 +24,8 @@ _GOOD = Words(
 )
 _FAULTS = Words("{0} lỗi trong {1} tệp", "{0} faults in {1} files")
 _FAULT = Words("1 lỗi", "1 fault")
+_WARNINGS = Words("{0} cảnh báo", "{0} warnings")
+_WARNING = Words("1 cảnh báo", "1 warning")
 _FAILED = Words("mong đợi {0}, nhận được {1}", "expected {0}, got {1}")
 _LACKS = Words("thiếu bài kiểm thử cho kết quả: {0}", "no test expects: {0}")
 _TESTED = Words(
@@ -97,14 +99,22 @@ def fault_rows(faults: Sequence[Fault]) -> list[Json]:
 
 
 def faults_text(faults: Sequence[Fault], lang: Lang) -> str:
-    """Return how many faults there are."""
-    files = len({fault.place.file for fault in faults})
-    return _FAULT.of(lang) if len(faults) == 1 else _FAULTS.of(lang).format(len(faults), files)
+    """Return how many faults there are, and how many warnings among them."""
+    mistakes = [fault for fault in faults if not fault.warning]
+    files = len({fault.place.file for fault in mistakes})
+    text = _FAULT.of(lang) if len(mistakes) == 1 else _FAULTS.of(lang).format(len(mistakes), files)
+    warnings = len(faults) - len(mistakes)
+    return f"{text}, {_warnings(warnings, lang)}" if warnings else text
 
 
-def good_text(counts: Json, lang: Lang) -> str:
-    """Return what files without a fault hold."""
-    return _GOOD.of(lang).format(**counts) + "\n"
+def good_text(counts: Json, warnings: int, lang: Lang) -> str:
+    """Return what files without a fault hold, and how many warnings there are."""
+    text = _GOOD.of(lang).format(**counts)
+    return f"{text} {_warnings(warnings, lang)}.\n" if warnings else f"{text}\n"
+
+
+def _warnings(count: int, lang: Lang) -> str:
+    return _WARNING.of(lang) if count == 1 else _WARNINGS.of(lang).format(count)
 
 
 def outcomes_text(tests: Json, lang: Lang) -> str:

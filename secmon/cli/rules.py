@@ -53,14 +53,18 @@ def _check(values: Namespace) -> int:
 
     answer = _ask(_invocation(CHECK, values))
     lang = user_language(values.lang)
+    lines = "".join(f"{escape(str(fault))}\n" for fault in answer.faults)
     if values.format == "json":
-        _write_json({"faults": fault_rows(answer.faults), **(answer.value or {})})
+        faults = [fault for fault in answer.faults if not fault.warning]
+        warnings = [fault for fault in answer.faults if fault.warning]
+        told = {"faults": fault_rows(faults), "warnings": fault_rows(warnings)}
+        _write_json(told | (answer.value or {}))
     elif answer.value is not None:
-        _write(good_text(answer.value, lang))
+        _write(lines + good_text(answer.value, len(answer.faults), lang))
     else:
-        _write("".join(f"{escape(str(fault))}\n" for fault in answer.faults))
+        _write(lines)
         say(faults_text(answer.faults, lang))
-    return 2 if answer.faults else 0
+    return 2 if answer.value is None else 0
 
 
 def _test(values: Namespace) -> int:

@@ -46,6 +46,17 @@ _BAD_CONFIG = Words(
     "The configuration was faulty when last read; the old one is in force. Run: secmon config check",
 )
 _WRITE_ERRORS = Words("{0} lần ghi trạng thái bị lỗi.", "{0} writes of the state failed.")
+_WAIVERS = {
+    "expired": Words(
+        "Rủi ro đã chấp nhận nay hết hạn, lỗi lại bị tính: {0}. Xem chỗ ghi: secmon config check",
+        "Waivers that have expired, so that failures count again: {0}. Where they stand: secmon config check",
+    ),
+    "broad": Words(
+        "Rủi ro đã chấp nhận có phạm vi quá rộng: {0}. Xem chỗ ghi: secmon config check",
+        "Waivers that are too broad: {0}. Where they stand: secmon config check",
+    ),
+}
+_NAMES_SHOWN = 4
 _SCORE = Words("điểm {0}, hạng {1}, đã xem {2} %", "score {0}, grade {1}, seen {2} %")
 _NO_SCORE = Words("chưa có điểm", "no score yet")
 _FINDINGS = Words("cần sửa: {0}", "to repair: {0}")
@@ -130,6 +141,16 @@ def _warnings(status: Json, lang: Lang) -> Iterator[str]:
         yield _BAD_CONFIG.of(lang)
     if status["state_write_errors"]:
         yield _WRITE_ERRORS.of(lang).format(status["state_write_errors"])
+    waivers = status.get("waivers", {})  # an agent that has not been restarted since an upgrade tells none
+    for state, words in _WAIVERS.items():
+        if waivers.get(state):
+            yield words.of(lang).format(_names(waivers[state]))
+
+
+def _names(names: Sequence[str]) -> str:
+    """Return the first of many ids, which have no character that needs escaping (WAIVER_ID)."""
+    more = [f"… (+{len(names) - _NAMES_SHOWN})"] if len(names) > _NAMES_SHOWN else []
+    return ", ".join([*names[:_NAMES_SHOWN], *more])
 
 
 def _score(score: Json, lang: Lang) -> str:

@@ -75,7 +75,7 @@ def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
         possible=possible,
         critical=critical,
         rules={rule_id: rule.severity for rule_id, rule in rules.items()},
-        waivers={waiver.id: waiver.expires for waiver in parts.waivers},
+        waivers=tuple(parts.waivers),
         packs=tuple(parts.packs),
         digest=parts.digest,
         serials=dict(parts.serials),

@@ -82,7 +82,7 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class CorePlan:
-    """What the core needs: no predicate, no text, no target's details.
+    """What the core needs: no predicate, no text but that of waivers, no target's details.
 
     Attributes:
         agent: name of this agent.
@@ -94,7 +94,7 @@ class CorePlan:
         possible: asset -> check -> points that its bound rules are worth.
         critical: asset -> ids of its bound rules whose own severity is critical.
         rules: rule id -> its own severity.
-        waivers: waiver id -> Unix seconds of its expiry.
+        waivers: every waiver, also expired ones.
         packs: what was read.
         digest: sha256 over everything that was read.
         serials: `kind/name` -> highest serial of a signed pack that was ever accepted, this plan included;
@@ -111,7 +111,7 @@ class CorePlan:
     possible: dict[str, dict[str, int]]
     critical: dict[str, tuple[str, ...]]
     rules: dict[str, Severity]
-    waivers: dict[str, float]
+    waivers: tuple[Waiver, ...]
     packs: tuple[Pack, ...]
     digest: str
     serials: dict[str, int] = field(default_factory=dict)

@@ -6,16 +6,17 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from secmon.core import score
+from secmon.core import score, waivers
 from secmon.core.model import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from secmon.core.judgement import Judgement
     from secmon.core.model import Asset, Fact, Json, Observation, Result, Run, Verdict
     from secmon.core.plan import CorePlan
     from secmon.core.rule import Rule
+    from secmon.core.waivers import WaiverUse
 
 SCHEMA: Final = "secmon.report/1"
 
@@ -26,6 +27,7 @@ def build_report(
     *,
     header: Json,
     finished: float,
+    settled: Collection[str] = (),
 ) -> Json:
     """Assemble the report of one scan.
 
@@ -34,6 +36,7 @@ def build_report(
         judgements: one for each check that has rules bound, with all results, observations and rules.
         header: `generator`, `agent` and `started` as the caller knows them.
         finished: Unix seconds.
+        settled: checks of which a decided verdict says that a waiver covers nothing (core.waivers.account).
 
     Returns:
         The report as JSON values.
@@ -43,6 +46,8 @@ def build_report(
     results = [result for judgement in judgements for result in judgement.results]
     verdicts = [verdict for judgement in judgements for verdict in judgement.verdicts]
     runs = [run for judgement in judgements for run in judgement.runs]
+    assets = {asset.id: asset for asset in core.assets}
+    uses = waivers.account(core.waivers, results, verdicts, assets, settled=settled, now=finished)
     return {
         "schema": SCHEMA,
         **header,
@@ -54,6 +59,7 @@ def build_report(
         "rules": {name: _rule(rules[name]) for name in sorted({verdict.rule for verdict in verdicts})},
         "observations": [_observation(item) for judgement in judgements for item in judgement.observations],
         "results": [_result(result, rules[result.rule], waived, finished) for result in results],
+        "waivers": [_waiver(use) for use in uses],
         "summary": _summary(results, waived),
     }
 
@@ -146,6 +152,22 @@ def _result(result: Result, rule: Rule, waived: Mapping[str, Any], now: float) -
         "first_seen": stamp(now) if failed else None,
         "state": "new" if failed else None,
         "waiver": {"id": waiver.waiver, "expires": stamp(waiver.expires)} if waiver else None,
+    }
+
+
+def _waiver(use: WaiverUse) -> Json:
+    waiver = use.waiver
+    return {
+        "id": waiver.id,
+        "rule": waiver.rule,
+        "place": f"{waiver.place.file}:{waiver.place.line}",
+        "author": waiver.author,
+        "approved_by": waiver.approved_by,
+        "reason": waiver.reason,
+        "expires": stamp(waiver.expires),
+        "state": use.state.value,
+        "broad": waiver.broad,
+        "findings": use.findings,
     }
 
 

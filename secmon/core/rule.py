@@ -36,16 +36,19 @@ class Fault:
         key: dotted path of the key, "" for the whole file.
         message: what is wrong; with the value unless it is secret.
         advice: what would be right, "" where nothing more can be said.
+        warning: no mistake, and the file is used as it is; somebody should look at it all the same.
     """
 
     place: Place
     key: str
     message: str
     advice: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
-        """Return `file:line:col: key: message; advice`."""
-        head = f"{self.place}: {self.key}: " if self.key else f"{self.place}: "
+        """Return `file:line:col: key: message; advice`, with `warning:` after the place where it is one."""
+        head = f"{self.place}: warning: " if self.warning else f"{self.place}: "
+        head += f"{self.key}: " if self.key else ""
         return head + self.message + (f"; {self.advice}" if self.advice else "")
 
 
@@ -232,6 +235,15 @@ class Waiver:
     created: float
     expires: float
     place: Place
+
+    @property
+    def broad(self) -> bool:
+        """Say whether it also accepts what nobody has looked at.
+
+        One asset is narrow, and so is one subject in one unit. A unit alone is for whatever the rule finds in
+        all of it, today and tomorrow; a subject alone is for every asset that the file reaches.
+        """
+        return not (self.asset or (self.unit and self.subject))
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,7 +299,8 @@ def _waiver() -> Json:
 
 
 def _match(keys: tuple[str, ...]) -> Json:
-    shapes: Mapping[str, Any] = {"unit": TEXT, "asset": TEXT, "subject": {"type": "object"}}
+    subject = {"type": "object", "minProperties": 1}
+    shapes: Mapping[str, Any] = {"unit": TEXT, "asset": TEXT, "subject": subject}
     return {**_object(MATCH, {key: shapes[key] for key in keys}, ()), "minProperties": 1}
 
 

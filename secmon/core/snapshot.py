@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from secmon.core.judged import Judged, RuleCount
     from secmon.core.model import Verdict
     from secmon.core.plan import CorePlan, Pack
+    from secmon.core.rule import Waiver
 
 FindingState = Literal["open", "waived"]
 
@@ -188,7 +189,7 @@ class Snapshot:
         checks: enabled checks, in the plan's order.
         gauges: the checks' own gauges of their latest runs.
         counters: the checks' own counters since the core started.
-        waivers: waiver -> Unix seconds of its expiry.
+        waivers: every waiver, also expired ones.
         packs: what was read.
         insecure: the page is served off loopback without protection, on purpose.
     """
@@ -200,7 +201,7 @@ class Snapshot:
     checks: tuple[CheckState, ...]
     gauges: tuple[Sample, ...]
     counters: tuple[Sample, ...]
-    waivers: dict[str, float]
+    waivers: tuple[Waiver, ...]
     packs: tuple[Pack, ...]
     insecure: bool
 
@@ -252,7 +253,7 @@ def build(inputs: Inputs, agent: Agent, now: float) -> Snapshot:
         ),
         gauges=tuple(sample for name in enabled for sample in _samples(inputs.judged.get(name))),
         counters=inputs.counters,
-        waivers=dict(plan.waivers),
+        waivers=plan.waivers,
         packs=plan.packs,
         insecure=plan.listen.insecure,
     )

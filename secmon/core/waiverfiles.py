@@ -145,7 +145,8 @@ def _fold(name: str) -> str:
 
 def _check_rule(cursor: Cursor, known: Known) -> None:
     if known.ids is not None and cursor.value not in known.ids:
-        cursor.fault(f"no rule is named {show(cursor.value)}", suggest(cursor.value, known.ids))
+        advice = suggest(cursor.value, known.ids) or "`secmon rules list` shows all"
+        cursor.fault(f"no rule is named {show(cursor.value)}", advice)
 
 
 def _read_subject(match: Cursor, rule_id: str, known: Known) -> Json:
@@ -153,10 +154,13 @@ def _read_subject(match: Cursor, rule_id: str, known: Known) -> Json:
     if not isinstance(match.value, dict) or "subject" not in match.value:
         return {}
     cursor = match.at("subject")
+    if not cursor.value:  # without it the waiver would be for everything
+        cursor.fault("no subject is named", "give values of its key fields, or leave the key out")
+        return {}
     rule = known.rules.get(rule_id)
     kind = known.registry.kind(rule.check, rule.kind) if rule is not None else None
-    if kind is None:  # the rule is not here: kept as it is, for without it the waiver would be for everything
-        return plain(cursor.value) if isinstance(cursor.value, dict) else {}
+    if kind is None:  # the rule is not here: any field could be one of its key
+        return {name: plain(field.value) for name, field in cursor.entries().items()}
     return _read_key(cursor, kind)
 
 

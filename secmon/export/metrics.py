@@ -294,8 +294,8 @@ def _check(state: CheckState) -> Iterator[Sample]:
 
 def _agent(snapshot: Snapshot) -> Iterator[Sample]:
     agent, usage = snapshot.agent, snapshot.agent.usage
-    for waiver, expires in snapshot.waivers.items():
-        yield Sample("secmon_waiver_expires_timestamp_seconds", (waiver,), expires)
+    for waiver in snapshot.waivers:
+        yield Sample("secmon_waiver_expires_timestamp_seconds", (waiver.id,), waiver.expires)
     for pack in snapshot.packs:
         signed = "true" if pack.signed else "false"
         yield Sample("secmon_pack_info", (pack.name, pack.version, pack.sha256, signed), 1)

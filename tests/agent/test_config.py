@@ -276,7 +276,8 @@ def test_waivers_and_overrides_reach_the_plan(site, tmp_path):
     )
     site("o.yml", "overrides:\n  - {match: {asset: agent}, rule: ports.a, params: {limit: 3}, reason: R}\n")
     core, child = plan(path)
-    assert list(core.waivers) == ["W-1"]
+    assert [(item.id, str(item.place)) for item in core.waivers] == [("W-1", f"{tmp_path}/w.yml:2:5")]
+    assert core.waivers == child.waivers
     assert [(item.name, item.sha256 != "") for item in core.packs] == [
         ("rules", True),
         ("w.yml", True),

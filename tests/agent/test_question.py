@@ -46,6 +46,13 @@ def test_faults_come_line_by_line(ends):
     assert [str(fault) for fault in answer.faults] == ["a.yml:1:2: k: m; w"] * 2
 
 
+def test_an_answer_may_come_with_warnings(ends):
+    warning = b'{"file": "a.yml", "line": 1, "column": 2, "key": "k", "message": "m", "advice": "", "warning": true}\n'
+    answer = answered(ends, "ok", b'{"rules": []}\n' + warning)
+    assert answer.value == {"rules": []}
+    assert [str(fault) for fault in answer.faults] == ["a.yml:1:2: warning: k: m"]
+
+
 @pytest.mark.parametrize("status", ["timeout", "crashed", "resource_limit"])
 def test_a_child_that_ends_otherwise_is_said(ends, status):
     with pytest.raises(PlanFailed, match=status):

@@ -90,6 +90,36 @@ def test_check_counts_what_the_configuration_names(site, tmp_path):
     }
 
 
+OVER = (
+    "waivers:\n  - {id: W-1, rule: ports.a, match: {asset: own}, reason: R, author: a, approved_by: b, "
+    "created: 2026-01-01, expires: 2026-02-01}\n"
+)
+
+
+def test_check_warns_of_waivers_and_they_are_no_faults(site, tmp_path):
+    site("w.yml", OVER)
+    code, (counts, warning) = ask("check", config=str(tmp_path / "secmon.yml"))
+    assert (code, counts["waivers"]) == (0, 1)
+    assert warning | {"file": "w.yml"} == {
+        "file": "w.yml",
+        "line": 2,
+        "column": 5,
+        "key": "W-1",
+        "message": "the waiver ended on 2026-02-01, and what it covered counts again",
+        "advice": "remove it, or have the risk approved anew",
+        "warning": True,
+    }
+
+
+def test_warnings_stand_among_the_faults(site, tmp_path):
+    site(
+        "w.yml", OVER + OVER.removeprefix("waivers:\n").replace("W-1", "W-2").replace("approved_by: b, ", "")
+    )
+    code, lines = ask("check", rules=(str(tmp_path / "rules"), str(tmp_path / "w.yml")))
+    assert code == 2
+    assert [(line["line"], line["warning"]) for line in lines] == [(2, True), (3, False)]
+
+
 def test_check_tells_every_seeded_mistake_of_a_folder():
     found = faults("check", registry=load(), rules=(str(DATA),))
     expected = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from secmon.agent.store import DATABASE, Store
 from secmon.core.judgement import WaivedUntil
 from secmon.core.model import Reason, Severity
 from secmon.core.snapshot import Agent, CheckStats, Reload, Usage, build
-from tests.support.judgements import CHECK, judgement, plan, result
+from tests.support.judgements import CHECK, judgement, plan, result, waiver
 
 PLAN = plan()
 NOW = 1_795_446_000.0
@@ -50,6 +51,17 @@ def status(
     )
     snapshot = build(memory.inputs(PLAN, {CHECK: stats}), agent, NOW)
     return make_status(snapshot, 42)
+
+
+def test_waivers_that_want_looking_after_are_named():
+    waivers = (
+        waiver("W-over", NOW),
+        waiver("W-broad", NOW + 1, asset="", unit="so"),
+        waiver("W-fine", NOW + 1),
+        waiver("W-both", NOW - 1, asset=""),
+    )
+    snapshot = build(Memory([]).inputs(replace(PLAN, waivers=waivers), {}), Agent("0.1.0"), NOW)
+    assert make_status(snapshot, 42)["waivers"] == {"expired": ["W-over", "W-both"], "broad": ["W-broad"]}
 
 
 def test_it_is_plain_json():

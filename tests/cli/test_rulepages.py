@@ -115,7 +115,19 @@ def test_faults_are_counted():
         "advice": "a",
     }
     counts = dict.fromkeys(("files", "rules", "profiles", "overrides", "waivers"), 2)
-    assert good_text(counts, "en").startswith("No faults. 2 files: 2 rules")
+    assert good_text(counts, 0, "en") == (
+        "No faults. 2 files: 2 rules, 2 profiles, 2 overrides, 2 waivers.\n"
+    )
+    assert good_text(counts, 1, "en").endswith("2 waivers. 1 warning.\n")
+    assert good_text(counts, 3, "vi").endswith(" 3 cảnh báo.\n")
+
+
+def test_warnings_are_no_faults():
+    warning = Fault(Place("w", 1, 1), "W-1", "m", "a", warning=True)
+    faults = [Fault(Place("a", 1, 1), "k", "m", "a"), warning]
+    assert faults_text(faults, "en") == "1 fault, 1 warning"
+    assert faults_text([*faults, *faults], "vi") == "2 lỗi trong 1 tệp, 2 cảnh báo"
+    assert str(warning) == "w:1:1: warning: W-1: m; a"
 
 
 def test_a_failed_case_says_where_and_what():

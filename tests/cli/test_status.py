@@ -79,6 +79,14 @@ def test_what_is_wrong_with_the_agent_is_said():
         assert text in shown
 
 
+def test_waivers_that_want_looking_after():
+    names = [f"W-{number}" for number in range(6)]
+    shown = status_text(changed(waivers={"expired": names, "broad": ["W-9"]}), "en")
+    assert "count again: W-0, W-1, W-2, W-3, … (+2). Where they stand: secmon config check\n" in shown
+    assert "too broad: W-9. " in shown
+    assert "chấp nhận" not in status_text(changed(waivers={"expired": [], "broad": []}), "vi").splitlines()[1]
+
+
 def test_a_check_that_cannot_see_or_has_not_run_says_so():
     blind = STATUS["checks"][0] | {"canary": "permission", "quarantined": True}
     shown = status_text(changed(checks=[blind, NEVER]), "en")

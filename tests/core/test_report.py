@@ -21,7 +21,7 @@ from secmon.core.model import (
 )
 from secmon.core.plan import CorePlan, Listen, Pack
 from secmon.core.report import build_report
-from secmon.core.rule import Place, Rule
+from secmon.core.rule import Place, Rule, Waiver
 
 NOW = 1_800_000_000.0
 PLACE = Place("r.yml", 1, 1)
@@ -53,6 +53,23 @@ def verdict(name: str, severity: Severity, outcome: Outcome, *failures: str) -> 
     )
 
 
+WAIVERS = (
+    Waiver(
+        "W-1",
+        "ports.b",
+        "",
+        "srv",
+        {"port": 23},
+        "cũ",
+        "an",
+        "binh",
+        NOW - 9,
+        NOW + 86_400,
+        Place("w.yml", 7, 5),
+    ),
+    Waiver("W-2", "ports.a", "so", "", {}, "x", "an", "binh", NOW - 9, NOW + 9, PLACE),
+    Waiver("W-3", "ports.a", "", "srv", {}, "x", "an", "binh", NOW - 9, NOW + 9, PLACE),
+)
 CORE = CorePlan(
     agent="srv",
     lang="vi",
@@ -63,7 +80,7 @@ CORE = CorePlan(
     possible={"srv": {"ports": 20}},
     critical={"srv": ("ports.a",)},
     rules={},
-    waivers={},
+    waivers=WAIVERS,
     packs=(Pack("builtin", "0.1.0", "00", signed=False),),
     digest="d",
 )
@@ -105,9 +122,9 @@ JUDGEMENT = Judgement(
 )
 
 
-def build(judgement: Judgement = JUDGEMENT) -> dict:
+def build(judgement: Judgement = JUDGEMENT, **more) -> dict:
     header = {"generator": {"name": "secmon", "version": "0"}, "agent": {"name": "srv"}, "started": "x"}
-    return build_report(CORE, [judgement], header=header, finished=NOW)
+    return build_report(CORE, [judgement], header=header, finished=NOW, **more)
 
 
 def test_score_gains_and_summary_come_from_the_verdicts() -> None:
@@ -135,6 +152,27 @@ def test_a_waived_failure_is_still_a_failure() -> None:
         "f2": None,
         "u": None,
     }
+
+
+def test_every_waiver_is_told_whatever_it_was_good_for() -> None:
+    waivers = build(settled=("ports",))["waivers"]
+    assert waivers[0] == {
+        "id": "W-1",
+        "rule": "ports.b",
+        "place": "w.yml:7",
+        "author": "an",
+        "approved_by": "binh",
+        "reason": "cũ",
+        "expires": "2027-01-16T08:00:00Z",
+        "state": "active",
+        "broad": False,
+        "findings": 2,
+    }
+    assert [(item["id"], item["state"], item["broad"]) for item in waivers[1:]] == [
+        ("W-2", "undecided", True),
+        ("W-3", "unused", False),
+    ]
+    assert build()["waivers"][2]["state"] == "undecided", "nobody said that all was looked at"
 
 
 def test_observations_and_runs_keep_null_and_missing_apart() -> None:

@@ -21,7 +21,7 @@ ENTRY = {
 }
 
 
-def load(*changes, known=True):
+def load(*changes, known=True, ids=None):
     rules, _ = load_rules(RULES, REGISTRY)
     lines = []
     for change in changes or ({},):
@@ -31,7 +31,9 @@ def load(*changes, known=True):
             for number, (key, value) in enumerate(entry.items())
         ]
     text = "waivers:\n" + "\n".join(lines)
-    return load_waivers([("w", read(text))], rules, rule_ids(RULES) if known else None, REGISTRY, NOW)
+    return load_waivers(
+        [("w", read(text))], rules, ids or (rule_ids(RULES) if known else None), REGISTRY, NOW
+    )
 
 
 def test_a_waiver_is_read_whole():
@@ -94,6 +96,14 @@ def test_180_days_are_allowed_and_181_are_not():
             {"match": "{subject: {scope: exposed}}"},
             'w:4:23: waivers[0].match.subject.scope: unknown key "scope"; one of address, port, proto',
         ),
+        (
+            {"match": "{asset: a, subject: {}}"},
+            (
+                "w:4:32: waivers[0].match.subject: no subject is named; "
+                "give values of its key fields, or leave the key out"
+            ),
+        ),
+        ({"match": "{subject: 5}"}, "w:4:22: waivers[0].match.subject: a mapping is wanted, not 5"),
         ({"id": "W 14"}, 'w:2:9: waivers[0].id: an id of letters, digits and .-_ is wanted, not "W 14"'),
         ({"reason": "''"}, "w:5:13: waivers[0].reason: it is empty"),
     ],
@@ -114,3 +124,13 @@ def test_rules_that_are_not_here_may_be_named():
     (only,), faults = load({"rule": "ports.b", "match": "{asset: a, subject: {anything: 1}}"}, known=False)
     assert told(faults) == []
     assert only.subject == {"anything": 1}, "dropped, it would be for everything"
+    for subject in ("5", "{}", "[proto]"):
+        waivers, faults = load({"rule": "ports.b", "match": f"{{asset: a, subject: {subject}}}"}, known=False)
+        assert (waivers, len(faults)) == ([], 1)
+
+
+def test_a_rule_that_resembles_none_is_looked_for_in_the_list():
+    many = frozenset(f"ports.rule-{number}" for number in range(99))
+    assert told(load({"rule": "tls.nothing-like-it"}, ids=many)[1]) == [
+        'w:3:11: waivers[0].rule: no rule is named "tls.nothing-like-it"; `secmon rules list` shows all'
+    ]

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from secmon.core.identity import fingerprint
 from secmon.core.judgement import Judgement, WaivedUntil
 from secmon.core.model import Asset, Outcome, Reason, Result, Run, Severity, Verdict
 from secmon.core.plan import CheckPlan, CorePlan, Listen, Pack
+from secmon.core.rule import Place, Waiver
 
 CHECK = "ports"
 ASSET = "vp-01"
+
+
+def waiver(name: str, expires: float, **over: Any) -> Waiver:
+    """Return a narrow waiver; `over` makes it another one."""
+    narrow = Waiver(
+        name, "ports.telnet", "", ASSET, {}, "old", "an", "binh", expires - 9, expires, Place("w.yml", 2, 5)
+    )
+    return replace(narrow, **over)
 
 
 def plan(
@@ -39,7 +51,7 @@ def plan(
             for asset in assets
         },
         rules=rules,
-        waivers=waivers or {},
+        waivers=tuple(waiver(name, expires) for name, expires in (waivers or {}).items()),
         packs=(Pack("builtin", "0.1.0", "ab" * 32, signed=False),),
         digest=digest,
     )

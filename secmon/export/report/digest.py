@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from secmon.core.model import Json, Outcome, Severity
+from secmon.core.waivers import WaiverState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -199,6 +200,27 @@ def _identity(result: Json) -> tuple[str, str, tuple[tuple[str, float, str], ...
 def _text(report: Json, rule: str, name: str, lang: Lang) -> str:
     texts: dict[str, Any] = report["rules"].get(rule, {}).get(name, {})
     return str(texts.get(lang) or next(iter(texts.values()), rule if name == "title" else ""))
+
+
+def waivers_to_review(report: Json) -> tuple[Json, ...]:
+    """Return the waivers that are expired, unused or over-broad.
+
+    Args:
+        report: a `secmon.report/1`; one of an earlier version names no waivers.
+
+    Returns:
+        The report's waivers: first expired ones whose failures count again, by how many.
+    """
+    return tuple(
+        sorted(
+            (
+                waiver
+                for waiver in report.get("waivers", ())
+                if waiver["broad"] or waiver["state"] in {WaiverState.EXPIRED, WaiverState.UNUSED}
+            ),
+            key=lambda waiver: (waiver["state"] != WaiverState.EXPIRED, -waiver["findings"], waiver["id"]),
+        )
+    )
 
 
 def count_severities(failures: Iterable[Failure]) -> dict[Severity, int]:

@@ -52,6 +52,30 @@ PARTLY: Final = Words(
 WAIVED: Final = Words("RỦI RO ĐÃ CHẤP NHẬN", "ACCEPTED RISKS")
 WAIVER: Final = Words("chấp nhận theo {0} đến hết {1}", "accepted by {0} until the end of {1}")
 
+REVIEW: Final = Words("RỦI RO ĐÃ CHẤP NHẬN CẦN XEM LẠI", "WAIVERS TO REVIEW")
+EXPIRED_FAILING: Final = Words(
+    "Hết hạn sau ngày {0}; lỗi thuộc diện này lại bị tính: {1}.",
+    "It ended on {0}; failures that it was for count again: {1}.",
+)
+RENEW: Final = Words(
+    "sửa lỗi; nếu vẫn phải chấp nhận thì lập bản mới và trình duyệt lại.",
+    "repair them; where the risk has to stay, write a new waiver and have it approved.",
+)
+EXPIRED: Final = Words("Hết hạn sau ngày {0}.", "It ended on {0}.")
+UNUSED: Final = Words(
+    "Không dùng đến: đã xem đủ mà không thấy lỗi nào thuộc diện này.",
+    "Unused: all that it is for was seen, and nothing of it fails.",
+)
+REMOVE: Final = Words("xóa khỏi tệp.", "remove it.")
+BROAD: Final = Words(
+    "Phạm vi quá rộng, chấp nhận cả những lỗi chưa ai xem xét; hiện có {0} lỗi.",
+    "Too broad: it also accepts what nobody has looked at; failures now: {0}.",
+)
+NARROW: Final = Words(
+    "thu hẹp ở khóa match: nêu một máy (asset), hoặc đơn vị kèm đối tượng (unit, subject).",
+    "narrow it: under match name one asset, or a unit with a subject.",
+)
+
 PASSED: Final = Words("Đạt: {0}   Không áp dụng: {1}", "Passed: {0}   Not applicable: {1}")
 SUMMARY: Final = Words(
     "Tổng cộng: {fail} không đạt{severities}, {unknown} chưa rõ, {error} lỗi kiểm tra, {pass} đạt, "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from secmon.core.contract import FieldType
 from secmon.core.model import Completeness, Outcome, Platform, Reason, Role, Severity, Vantage
+from secmon.core.waivers import WaiverState
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -70,6 +71,7 @@ def report_schema(registry: Registry) -> Json:
                 "rules": _map({"$ref": "#/$defs/rule"}, "rule id -> the rule, for each rule that was judged"),
                 "observations": _list("observation"),
                 "results": _list("result"),
+                "waivers": _list("waiver"),
                 "summary": _object(dict.fromkeys((*(word.value for word in Outcome), "waived"), _POINTS)),
             }
         ),
@@ -97,6 +99,7 @@ def _definitions(kinds: tuple[KindSpec, ...]) -> Json:
         "fact": _fact(kinds),
         "observation": _observation(),
         "result": _result(),
+        "waiver": _waiver(),
     }
 
 
@@ -206,6 +209,33 @@ def _result() -> Json:
             "waiver": {
                 "description": "the waiver that covers the failure longest",
                 "anyOf": [{"type": "null"}, _object({"id": _text("of the waiver"), "expires": _STAMP})],
+            },
+        }
+    )
+
+
+def _waiver() -> Json:
+    return _object(
+        {
+            "id": _text("unique"),
+            "rule": _text("id of the rule whose failures it is for"),
+            "place": _text("file:line where it stands"),
+            "author": _text("who wrote it"),
+            "approved_by": _text("who accepted the risk"),
+            "reason": _text("why"),
+            "expires": _STAMP,
+            "state": {
+                **_enum(WaiverState),
+                "description": "unused: all that it is for was seen, and nothing of it fails; "
+                "undecided: nothing of it was seen to fail, and not all of it was seen",
+            },
+            "broad": {
+                "type": "boolean",
+                "description": "names neither an asset, nor a unit together with a subject",
+            },
+            "findings": {
+                **_POINTS,
+                "description": "failures that it is for; those of an expired one count again",
             },
         }
     )

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Final
 from secmon.core.contract import FieldType
 from secmon.core.model import Reason, Role, Severity
 from secmon.core.texts import escape
+from secmon.core.waivers import WaiverState
 from secmon.core.words import GRADES, REASONS, ROLES, SEVERITIES
 from secmon.export.report import labels
-from secmon.export.report.digest import AssetDigest, Failure, Undecided, count_severities, digest
+from secmon.export.report.digest import (
+    AssetDigest,
+    Failure,
+    Undecided,
+    count_severities,
+    digest,
+    waivers_to_review,
+)
 from secmon.export.report.exit import exit_code
 from secmon.export.report.lines import Lines
 from secmon.export.report.values import day_time, evidence_text, last_day, number, subject_text
@@ -99,6 +107,7 @@ class _Page:
             self._overview(assets)
         for asset in assets:
             self._asset(asset)
+        self._review(waivers_to_review(report))
         self._total(report, assets)
 
     def _overview(self, assets: Sequence[AssetDigest]) -> None:
@@ -246,6 +255,29 @@ class _Page:
             about = f"  {self._severity(failure.severity)}  {failure.rule}"
             self._lines.item((escape(failure.title), "bold"), (about, "dim"), indent=2)
             self._subjects(failure)
+
+    def _review(self, waivers: Sequence[Json]) -> None:
+        if not waivers:
+            return
+        self._section(labels.REVIEW, len(waivers), "bold yellow")
+        for waiver in waivers[:ENTRIES_SHOWN]:
+            about = f"  {escape(waiver['rule'])}  {escape(waiver['place'])}"
+            self._lines.item((escape(waiver["id"]), "bold"), (about, "dim"), indent=2)
+            why, repair = self._doubt(waiver)
+            self._lines.line(why, indent=4)
+            self._lines.line((self._say(labels.DO), "bold"), self._say(repair), indent=4)
+        self._more(len(waivers))
+
+    def _doubt(self, waiver: Json) -> tuple[str, Words]:
+        """Return why a waiver wants looking after, and what to do about it."""
+        if waiver["state"] == WaiverState.UNUSED:
+            return self._say(labels.UNUSED), labels.REMOVE
+        if waiver["state"] != WaiverState.EXPIRED:
+            return self._say(labels.BROAD).format(waiver["findings"]), labels.NARROW
+        until = last_day(waiver["expires"], self._reader.lang)
+        if waiver["findings"]:
+            return self._say(labels.EXPIRED_FAILING).format(until, waiver["findings"]), labels.RENEW
+        return self._say(labels.EXPIRED).format(until), labels.REMOVE
 
     def _total(self, report: Json, assets: Sequence[AssetDigest]) -> None:
         self._lines.blank()

@@ -120,11 +120,29 @@ def asset(name: str = "may-chu-01", **over: Any) -> dict[str, Any]:
     return entry | over
 
 
+def waiver(name: str = "W-2026-014", **over: Any) -> dict[str, Any]:
+    entry = {
+        "id": name,
+        "rule": "ports.unexpected-listener",
+        "place": "/etc/secmon/waivers/site.yml:12",
+        "author": "quan-tri",
+        "approved_by": "truong-phong",
+        "reason": "Chờ thay hệ thống mới",
+        "expires": "2027-01-31T17:00:00Z",
+        "state": "active",
+        "broad": False,
+        "findings": 1,
+    }
+    assert not over.keys() - entry.keys()
+    return entry | over
+
+
 def report(
     results: list[dict[str, Any]] | None = None,
     *,
     assets: list[dict[str, Any]] | None = None,
     observations: list[dict[str, Any]] | None = None,
+    waivers: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     results = results or []
     outcomes = ("pass", "fail", "unknown", "error", "not_applicable")
@@ -152,6 +170,7 @@ def report(
         "rules": RULES,
         "observations": observations or [],
         "results": results,
+        "waivers": waivers or [],
         "summary": summary,
     }
 
@@ -214,6 +233,7 @@ def typical() -> dict[str, Any]:
                 looked={"anomaly": "permission", "interface": "permission"},
             ),
         ],
+        waivers=[waiver()],
     )
 
 
@@ -255,7 +275,24 @@ def hostile() -> dict[str, Any]:
         observations=[
             observation("traffic", asset="a" * 200, outcome="failed", reason="crashed", detail=HOSTILE)
         ],
+        waivers=[waiver(HOSTILE, rule=HOSTILE, place=HOSTILE, reason=HOSTILE, state="expired")],
     ) | {"assets": [asset()]}
+
+
+def doubtful() -> dict[str, Any]:
+    """Waivers that want looking after, and two that do not."""
+    over = {"state": "expired", "expires": "2026-10-31T17:00:00Z"}
+    return report(
+        [result("tls.expiring")],
+        waivers=[
+            waiver(),
+            waiver("W-unused", rule="tls.expiring", state="unused", findings=0),
+            waiver("W-unit", broad=True, findings=14),
+            waiver("W-elsewhere", state="undecided", findings=0),
+            waiver("W-over", findings=0, **over),
+            waiver("W-again", broad=True, findings=3, **over),
+        ],
+    )
 
 
 def several() -> dict[str, Any]:

@@ -30,7 +30,8 @@ def test_the_schema_itself_is_valid():
 
 
 @pytest.mark.parametrize(
-    "sample", [samples.typical, samples.hostile, samples.many, samples.several, samples.report]
+    "sample",
+    [samples.typical, samples.hostile, samples.many, samples.several, samples.report, samples.doubtful],
 )
 def test_reports_meet_it(sample):
     VALIDATOR.validate(sample())

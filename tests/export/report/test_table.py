@@ -37,7 +37,7 @@ def columns(line):
     return sum(not unicodedata.combining(character) for character in line)
 
 
-SAMPLES = [samples.typical, samples.hostile, samples.many, samples.several, samples.report]
+SAMPLES = [samples.typical, samples.hostile, samples.many, samples.several, samples.report, samples.doubtful]
 
 
 @pytest.mark.parametrize("lang", ["vi", "en"])
@@ -126,6 +126,32 @@ def test_vietnamese_has_its_own_words_and_numbers():
         assert text in shown
     for text in ("Score", "Repair", "critical", "not enough"):
         assert text not in shown
+
+
+def test_waivers_that_want_looking_after_are_told_with_what_to_do():
+    shown = page(samples.doubtful())
+    assert shown.partition("WAIVERS TO REVIEW")[2].partition("\n\n")[0] == REVIEW
+    assert "xóa khỏi tệp" in page(samples.doubtful(), "vi")
+    assert "WAIVERS TO REVIEW" not in page(samples.typical())
+    del (old := samples.typical())["waivers"]
+    assert page(old) == page(samples.typical()), "a report of an earlier version names no waivers"
+
+
+REVIEW = """\
+ (4)
+  • W-again  ports.unexpected-listener  /etc/secmon/waivers/site.yml:12
+    It ended on 2026-10-31; failures that it was for count again: 3.
+    What to do: repair them; where the risk has to stay, write a new waiver and
+    have it approved.
+  • W-over  ports.unexpected-listener  /etc/secmon/waivers/site.yml:12
+    It ended on 2026-10-31.
+    What to do: remove it.
+  • W-unit  ports.unexpected-listener  /etc/secmon/waivers/site.yml:12
+    Too broad: it also accepts what nobody has looked at; failures now: 14.
+    What to do: narrow it: under match name one asset, or a unit with a subject.
+  • W-unused  tls.expiring  /etc/secmon/waivers/site.yml:12
+    Unused: all that it is for was seen, and nothing of it fails.
+    What to do: remove it."""
 
 
 def test_a_long_list_is_cut_and_says_so():
