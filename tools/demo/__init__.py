@@ -1,0 +1,1 @@
+"""A whole province on one machine: a real Prometheus, and agents whose observations are made up."""
