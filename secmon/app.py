@@ -15,14 +15,14 @@ from secmon.agent.child import Entries
 from secmon.checks import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from secmon.agent.audit import Audit
     from secmon.agent.question import Answer
     from secmon.core.contract import Registry
     from secmon.core.model import Json
     from secmon.core.plan import Invocation
-    from secmon.core.rule import Fault
+    from secmon.core.rule import Fault, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +94,18 @@ def scan(
         "started": stamp(started),
     }
     judgements = [audit.judgements[check] for check in audit.plan.checks if check in audit.judgements]
-    report = build_report(
-        audit.plan, judgements, header=header, finished=time.time(), settled=_settled(registry, invocation)
-    )
+    rules = (rule for judgement in judgements for rule in judgement.rules)
+    settled = _settled(registry, invocation, rules)
+    report = build_report(audit.plan, judgements, header=header, finished=time.time(), settled=settled)
     return ScanResult(report, notes=audit.plan.notes)
 
 
-def _settled(registry: Registry, invocation: Invocation) -> frozenset[str]:
-    """Return the checks that look at all that is configured, and at what is rather than at what passes by."""
+def _settled(registry: Registry, invocation: Invocation, rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the rules that were judged on all that is configured, and on what is, not on what passed by."""
     if invocation.targets or invocation.root or invocation.pcap or invocation.interface:
         return frozenset()
-    return frozenset(check.name for check in registry.checks.values() if not check.long_lived_probe)
+    kinds = ((rule.id, registry.kind(rule.check, rule.kind)) for rule in rules)
+    return frozenset(rule_id for rule_id, kind in kinds if kind is not None and not kind.passing)
 
 
 def check_config(invocation: Invocation) -> tuple[Fault, ...]:

@@ -64,6 +64,7 @@ class KindSpec:
         vi: what one fact is, Vietnamese.
         parts: names that `looked` may use as `kind/PART` (detectors); empty where there is one look.
         part_field: the field whose value names the part.
+        passing: a fact is of what passed by while it was looked; that there is none says nothing of tomorrow.
     """
 
     name: str
@@ -74,6 +75,7 @@ class KindSpec:
     vi: str
     parts: tuple[str, ...] = ()
     part_field: str = ""
+    passing: bool = False
 
     def field(self, name: str) -> FieldSpec | None:
         """Return the field of that name, None where there is none."""

@@ -36,7 +36,7 @@ def build_report(
         judgements: one for each check that has rules bound, with all results, observations and rules.
         header: `generator`, `agent` and `started` as the caller knows them.
         finished: Unix seconds.
-        settled: checks of which a decided verdict says that a waiver covers nothing (core.waivers.account).
+        settled: rules of which a decided verdict says that there is nothing to waive (core.waivers.account).
 
     Returns:
         The report as JSON values.

@@ -99,8 +99,8 @@ def account(
         results: every result of every check that was judged.
         verdicts: likewise.
         assets: asset id -> asset.
-        settled: checks that looked at all that is configured, and at what is rather than at what passes by:
-            of them alone a decided verdict says that there is nothing to waive.
+        settled: rules that were judged on all that is configured, and on what is, not on what passed by: of
+            them alone a decided verdict says that there is nothing to waive.
         now: Unix seconds.
 
     Returns:
@@ -125,7 +125,7 @@ def account(
             for verdict in judged.get(waiver.rule, ())
             if _is_for(waiver, verdict.asset, assets.get(verdict.asset))
         ]
-        certain = bool(mine) and all(verdict.decided and verdict.check in settled for verdict in mine)
+        certain = bool(mine) and all(verdict.decided and verdict.rule in settled for verdict in mine)
         uses.append(WaiverUse(waiver, _state(waiver, len(found), now, certain=certain), len(found)))
     return uses
 

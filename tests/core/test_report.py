@@ -155,7 +155,7 @@ def test_a_waived_failure_is_still_a_failure() -> None:
 
 
 def test_every_waiver_is_told_whatever_it_was_good_for() -> None:
-    waivers = build(settled=("ports",))["waivers"]
+    waivers = build(settled=("ports.a", "ports.b"))["waivers"]
     assert waivers[0] == {
         "id": "W-1",
         "rule": "ports.b",

@@ -79,7 +79,7 @@ DECIDED = Verdict(
 
 
 def stands(
-    waiver: Waiver = WAIVER, results=(), verdicts=(DECIDED,), settled=("ports",)
+    waiver: Waiver = WAIVER, results=(), verdicts=(DECIDED,), settled=("ports.telnet",)
 ) -> tuple[WaiverState, int]:
     (use,) = account([waiver], results, verdicts, ASSETS, settled=settled, now=NOW)
     assert use.waiver is waiver
@@ -113,7 +113,7 @@ def test_one_that_covers_nothing_is_unused() -> None:
         {"verdicts": (DECIDED, replace(DECIDED, asset="srv-2", decided=False))},
         {"verdicts": (replace(DECIDED, rule="ports.ftp"),)},
         {"settled": ()},  # not all that is configured was looked at
-        {"settled": ("tls",)},
+        {"settled": ("ports.ftp",)},
         {"waiver": replace(WAIVER, asset="srv-2")},  # another agent looks at that one
         {"waiver": replace(WAIVER, unit="xa-b")},
         {

@@ -62,6 +62,7 @@ INTERFACE: Final = KindSpec(
     sources=_SOURCES,
     en="A network interface or capture file, and how well it was seen",
     vi="Một giao diện mạng hoặc tệp bắt gói, và mức độ quan sát được",
+    passing=True,
 )
 
 ANOMALY: Final = KindSpec(
@@ -119,4 +120,5 @@ ANOMALY: Final = KindSpec(
     vi="Lưu lượng có dấu hiệu tấn công",
     parts=tuple(DETECTORS),
     part_field="detector",
+    passing=True,
 )
