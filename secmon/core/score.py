@@ -20,7 +20,7 @@ MAX_AGE_SECONDS: Final = 86_400.0
 CLOCK_SKEW_SECONDS: Final = 300.0
 """A run that ended later than this after now is not believed."""
 
-_GRADES: Final = ((85.0, "A"), (70.0, "B"), (50.0, "C"), (30.0, "D"))
+GRADES: Final = ((85.0, "A"), (70.0, "B"), (50.0, "C"), (30.0, "D"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def grade(accepted: float, *, critical_in_order: bool) -> str:
     Returns:
         A-E; at most C where a critical rule is not in order.
     """
-    letter = next((letter for least, letter in _GRADES if accepted >= least), "E")
+    letter = next((letter for least, letter in GRADES if accepted >= least), "E")
     return letter if critical_in_order else max(letter, "C")
 
 

@@ -1,0 +1,109 @@
+"""Hold the PromQL that the dashboards share: what a province, a unit or an asset is, and what its parts say.
+
+The inventory says what belongs where, and which agent speaks for an asset; what any other agent says of it is
+left out. Agents that miss a scrape say nothing about findings;
+the scores, which the recording rules hold, still count them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from secmon.core.model import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Part of the inventory.
+
+    Attributes:
+        where: matchers of labels that asset:secmon_inventory:info has.
+    """
+
+    where: str
+
+    @property
+    def inventory(self) -> str:
+        """Return the assets."""
+        return f"asset:secmon_inventory:info{{{self.where}}}"
+
+    def of_assets(self, vector: str) -> str:
+        """Return what the assets' own agents say of them; the vector has the labels agent and asset."""
+        return f"({vector} and on (agent, asset) {self.inventory})"
+
+    def of_agents(self, vector: str) -> str:
+        """Return what the assets' agents say of themselves; the vector has the label agent."""
+        return f"({vector} and on (agent) {self.inventory})"
+
+    def findings(self, state: str, severity: str) -> str:
+        """Return how many findings the assets' own agents count, by check."""
+        found = f'secmon_findings{{state="{state}",severity=~"{severity}"}}'
+        return self.of_assets(f"max by (agent, asset, check, severity) ({found})")
+
+    @property
+    def answering(self) -> str:
+        """Return the assets whose own agents answer now."""
+        return self.of_assets("secmon_asset_info")
+
+    @property
+    def silent(self) -> str:
+        """Return the assets that count 0, since nobody speaks for them."""
+        return f"({self.inventory} unless on (agent, asset) asset:secmon_held:bool)"
+
+    @property
+    def maintained(self) -> str:
+        """Return the assets in maintenance."""
+        return f"({self.inventory} and on (asset) asset:secmon_maintenance:bool == 1)"
+
+    @property
+    def alerts(self) -> str:
+        """Return firing alerts: those of the units, and those of no unit, which concern everybody."""
+        firing = 'ALERTS{alertname=~"Secmon.+",alertstate="firing"'
+        return f'({firing}}} and on (unit) {self.inventory} or {firing},unit=""}})'
+
+
+PROVINCE: Final = Scope('province="$province"')
+UNIT: Final = Scope('province="$province",unit="$unit"')
+ASSET: Final = Scope('province="$province",asset="$asset"')
+
+
+def or_zero(count: str, known: str) -> str:
+    """Return a count that is 0 where it finds nothing, and empty where nothing is known.
+
+    Args:
+        count: an aggregation without labels.
+        known: vector of that which would be counted; empty where nobody knows.
+    """
+    return f"{count} or 0 * count({known})"
+
+
+def points() -> str:
+    """Return the points of a rule by its severity, as a vector to join on (severity)."""
+    return " or ".join(
+        f'label_replace(vector({severity.points}), "severity", "{severity.value}", "", "")'
+        for severity in sorted(Severity, key=lambda severity: -severity.rank)
+        if severity.points
+    )
+
+
+def gain(scope: Scope, weight: str, whole: str) -> str:
+    """Return what repairing all failing subjects of a rule adds to a raw score, by rule and severity.
+
+    It is 0, and so left out, while the rule is also unknown or in error somewhere on the asset: it is not
+    decided then (docs/architecture.md, "Score").
+
+    Args:
+        scope: the assets.
+        weight: vector by asset that says what a whole asset weighs.
+        whole: what the weights of all assets add up to.
+    """
+    failing = scope.of_assets('secmon_rule_results{outcome="fail"} > 0')
+    undecided = 'secmon_rule_results{outcome=~"unknown|error"} > 0'
+    possible = "sum by (asset) (max by (asset, check) (secmon_inventory_points_possible)) > 0"
+    return f"""
+sum by (rule, severity) (
+  group by (asset, rule, severity) ({failing} unless on (agent, asset, rule) {undecided})
+  * on (severity) group_left () ({points()})
+  * on (asset) group_left () ({weight} / on (asset) ({possible}))
+) / on () group_left () {whole}""".strip()

@@ -1,0 +1,1 @@
+"""Hold the titles and descriptions of panels, in both languages."""
