@@ -1,7 +1,8 @@
-"""List listening TCP and unconnected UDP sockets: INET_DIAG (sock_diag(7)), else /proc/net (proc(5)).
+"""List listening TCP and SCTP, and unconnected UDP sockets: INET_DIAG, sock_diag(7), else /proc/net, proc(5).
 
-The kernel filters by state, so that the cost follows the number of listeners, not of sockets.
-`parse_socket` and `parse_proc_line` are pure, so that they can be tested on recorded bytes.
+The kernel filters by state, so that the cost follows the number of listeners, not of sockets. Of SCTP there
+are few anywhere, and /proc/net/sctp is read. `parse_socket`, `parse_proc_line` and `parse_sctp_line` are
+pure, so that they can be tested on recorded bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import errno
 import socket
 import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from secmon.sources import netlink
@@ -43,6 +44,10 @@ TABLES: Final = (
 )
 """The kernel's socket tables that are read, by protocol and family."""
 
+_SCTP: Final = ("sctp", socket.AF_UNSPEC)  # one table for both families, there when the module is loaded
+_SCTP_LISTENING: Final = 10  # enum sctp_sock_state, as TCP's
+_SCTP_LIMIT: Final = 64  # addresses of one endpoint
+
 _PROTOCOL: Final = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 _STATE: Final = {"tcp": _TCP_LISTEN, "udp": _TCP_CLOSE}
 _PROC: Final = {socket.AF_INET: "", socket.AF_INET6: "6"}
@@ -53,7 +58,7 @@ class Socket:
     """One socket that takes traffic from anybody.
 
     Attributes:
-        proto: `tcp` or `udp`.
+        proto: `tcp`, `udp` or `sctp`.
         family: 4 or 6, the socket's own, also where it takes both.
         address: bound address, IPv4 or IPv6 text.
         port: bound port.
@@ -106,6 +111,13 @@ class Handles:
     refusal: str
     proc: Mapping[tuple[str, int], BinaryIO]
 
+    def close(self) -> None:
+        """Close all of it."""
+        if self.netlink:
+            self.netlink.close()
+        for file in self.proc.values():
+            file.close()
+
 
 def acquire() -> Handles:
     """Open the netlink socket and the files of /proc/net, and read nothing.
@@ -113,14 +125,34 @@ def acquire() -> Handles:
     Returns:
         Handles for `listening`; they stay open for the life of the process.
     """
-    proc: dict[tuple[str, int], BinaryIO] = {}
-    for proto, family in TABLES:
-        with contextlib.suppress(OSError):
-            proc[proto, family] = open(f"/proc/net/{proto}{_PROC[family]}", "rb")  # noqa: PTH123, SIM115  # kept
+    proc = _open_proc("/proc/net")
     try:
         return Handles(netlink.connect(_NETLINK_SOCK_DIAG), "", proc)
     except OSError as error:
         return Handles(None, f"AF_NETLINK: {error.strerror}", proc)
+
+
+def acquire_of(pid: int) -> Handles:
+    """Open the socket tables of the network namespace that a process lives in.
+
+    Netlink would have to enter that namespace, which takes more rights than to look into it.
+
+    Args:
+        pid: id of the process.
+
+    Returns:
+        Handles for `listening`, the caller's to close.
+    """
+    return Handles(None, "of another network namespace", _open_proc(f"/proc/{pid}/net"))
+
+
+def _open_proc(folder: str) -> dict[tuple[str, int], BinaryIO]:
+    names = {table: f"{table[0]}{_PROC[table[1]]}" for table in TABLES} | {_SCTP: "sctp/eps"}
+    proc: dict[tuple[str, int], BinaryIO] = {}
+    for table, name in names.items():
+        with contextlib.suppress(OSError):
+            proc[table] = open(f"{folder}/{name}", "rb")  # noqa: PTH123, SIM115  # kept
+    return proc
 
 
 def listening(handles: Handles) -> Listing:
@@ -147,6 +179,11 @@ def listening(handles: Handles) -> Listing:
                 sockets, whole = (), False
         found += sockets
         complete &= whole
+    if _SCTP in handles.proc:
+        try:
+            found += _from_sctp(handles.proc[_SCTP])
+        except (OSError, ValueError) as error:
+            failure, complete = failure or f"/proc/net/sctp/eps: {_said(error)}", False
     return Listing(tuple(found), complete, fallback, failure)
 
 
@@ -227,6 +264,41 @@ def parse_proc_line(line: bytes, proto: str, family: int) -> Socket | None:
         cgroup=None,
         v6only=None,
     )
+
+
+def parse_sctp_line(line: bytes) -> list[Socket]:
+    """Read one line of /proc/net/sctp/eps (net/sctp/proc.c).
+
+    Endpoint, socket, type, state, bucket, port, uid, inode, and then the local addresses.
+
+    Args:
+        line: the line, without the heading.
+
+    Returns:
+        One socket for each local address; none where the endpoint does not listen.
+
+    Raises:
+        ValueError: the line cannot be read.
+    """
+    fields = line.decode("ascii").split()
+    if len(fields) < 8:
+        raise ValueError("a line is truncated")
+    _, _, _, state, _, port, uid, inode, *places = fields
+    if int(state) != _SCTP_LISTENING:
+        return []
+    if not 0 <= int(port) < 1 << 16:
+        raise ValueError("a port cannot be read")
+    addresses = [ip_address(place.lstrip("*")) for place in places[:_SCTP_LIMIT]]
+    return [
+        Socket("sctp", address.version, str(address), int(port), None, int(uid), int(inode), None, None)
+        for address in addresses
+    ]
+
+
+def _from_sctp(file: BinaryIO) -> list[Socket]:
+    file.seek(0)
+    next(file, None)  # the heading
+    return [row for line in file for row in parse_sctp_line(line)]
 
 
 def _said(error: OSError | ValueError) -> str:

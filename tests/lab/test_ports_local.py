@@ -200,7 +200,8 @@ def test_without_privilege_the_socket_is_seen_and_the_process_is_unknown(needs):
         row = look_as_nobody(port)
     assert row["values"]["uid"] == 0
     assert row["values"]["attribution"] in ("unit", "uid")
-    assert row["missing"]["pid"] == row["missing"]["process"] == row["missing"]["executable"] == "permission"
+    for name in ("pid", "process", "executable", "package"):
+        assert row["missing"][name] == "permission"
 
 
 def test_the_unit_is_told_by_the_cgroup_alone(needs):
@@ -260,3 +261,44 @@ def close(handles: local.Handles) -> None:
         file.close()
     if handles.cgroup is not None:
         os.close(handles.cgroup)
+
+
+@pytest.fixture
+def namespace(needs):
+    needs("ip", root=True)
+    name = f"secmon-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    yield name
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_listeners_of_another_namespace_stand_under_its_name(namespace: str):
+    command = ["ip", "netns", "exec", namespace, sys.executable, "-S", "-E", "-c", SERVE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        port = int(process.stdout.readline())
+        seen = look().seen["local"]
+        process.stdin.close()
+    (fact,) = (fact for fact in seen.facts if fact.values["netns"] == namespace)
+    assert (fact.values["port"], fact.values["address"], fact.values["scope"]) == (
+        port,
+        "0.0.0.0",
+        "container",
+    )
+    assert pathlib.Path(fact.values["executable"]).resolve() == pathlib.Path(sys.executable).resolve()
+    assert fact.values["attribution"] == "pid"
+    assert seen.completeness is Completeness.OK
+
+
+def test_a_package_is_the_one_that_dpkg_names(needs):
+    needs("dpkg")
+    program = pathlib.Path("/usr/bin/python3").resolve()
+    answer = subprocess.run(["dpkg", "-S", program], check=False, capture_output=True, text=True).stdout
+    if not answer:
+        pytest.skip("needs a Python from a Debian package")
+    command = [program, "-S", "-E", "-c", SERVE]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        facts = look().seen["local"].facts
+        process.stdin.close()
+    (fact,) = (fact for fact in facts if fact.values.get("pid") == process.pid)
+    assert fact.values["package"] == answer.partition(":")[0]

@@ -113,3 +113,35 @@ def test_arbitrary_lines_raise_nothing_else(line, table):
         diag.parse_proc_line(line, *table)
     except ValueError:
         return
+
+
+SCTP = b" ENDPT     SOCK   STY SST HBKT LPORT   UID INODE LADDRS\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "seen"),
+    [
+        (b"00000000 00000000 2   10  29   3868   1000 51234 0.0.0.0 \n", [(4, "0.0.0.0")]),
+        (
+            b"00000000 00000000 2   10  29   3868   1000 51234 10.0.0.5 fd00:0000:0000:0000:0000:0000:0000:0005 \n",
+            [(4, "10.0.0.5"), (6, "fd00::5")],
+        ),
+        (b"00000000 00000000 2   7   29   3868   1000 51234 0.0.0.0 \n", []),
+    ],
+)
+def test_sctp_endpoints_that_listen_are_read(row: bytes, seen: list[tuple[int, str]]):
+    table = {**PROC, ("sctp", socket.AF_UNSPEC): SCTP + row}
+    listing = diag.listening(handles(table))
+    found = [row for row in listing.sockets if row.proto == "sctp"]
+    assert [(row.family, row.address) for row in found] == seen
+    assert all((row.port, row.uid, row.inode) == (3868, 1000, 51234) for row in found)
+    assert listing.complete
+
+
+@pytest.mark.parametrize(
+    "row", [b"0 0 2 10\n", b"0 0 2 10 29 99999 0 1 0.0.0.0\n", b"0 0 2 10 29 1 0 1 here\n"]
+)
+def test_an_sctp_table_that_cannot_be_read_is_not_complete(row: bytes):
+    listing = diag.listening(handles({**PROC, ("sctp", socket.AF_UNSPEC): SCTP + row}))
+    assert not listing.complete
+    assert listing.failure.startswith("/proc/net/sctp/eps")

@@ -13,9 +13,18 @@ LISTENER: Final = KindSpec(
     name="listener",
     key=("netns", "proto", "address", "port_key"),
     fields=(
-        FieldSpec("netns", FieldType.TEXT, "Network namespace: `host`", "Không gian tên mạng: `host`"),
         FieldSpec(
-            "proto", FieldType.TEXT, "Transport protocol", "Giao thức tầng giao vận", values=("tcp", "udp")
+            "netns",
+            FieldType.TEXT,
+            "Network namespace: `host`, or the name of the container or unit that has its own",
+            "Không gian tên mạng: `host`, hoặc tên container hay đơn vị có không gian riêng",
+        ),
+        FieldSpec(
+            "proto",
+            FieldType.TEXT,
+            "Transport protocol",
+            "Giao thức tầng giao vận",
+            values=("tcp", "udp", "sctp"),
         ),
         FieldSpec(
             "address",
@@ -83,6 +92,12 @@ LISTENER: Final = KindSpec(
         FieldSpec("process", FieldType.TEXT, "Name of that process", "Tên tiến trình"),
         FieldSpec(
             "executable", FieldType.TEXT, "Path of its executable", "Đường dẫn tệp thực thi của tiến trình"
+        ),
+        FieldSpec(
+            "package",
+            FieldType.TEXT,
+            "Package that brought the executable, null for none",
+            "Gói phần mềm chứa tệp thực thi, null nếu không thuộc gói nào",
         ),
         FieldSpec(
             "attribution",

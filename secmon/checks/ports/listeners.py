@@ -21,8 +21,11 @@ from secmon.core.model import Fact, Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+HOST: Final = "host"
+"""The name of the network namespace in which the agent itself runs."""
+
 _ANY_IPV4: Final = "0.0.0.0"  # noqa: S104  # compared with, not bound
-_SAME: Final = ("proto", "address", "port", "interface", "systemd_unit", "uid", "executable")
+_SAME: Final = ("netns", "proto", "address", "port", "interface", "systemd_unit", "uid", "executable")
 """Facts that agree in these are one exposure of one owner."""
 
 
@@ -52,12 +55,13 @@ class Listener:
     """One socket that takes traffic from anybody.
 
     Attributes:
-        proto: `tcp` or `udp`.
+        proto: `tcp`, `udp` or `sctp`.
         address: bound address as text.
         port: bound port.
         interface: name of the interface that it is bound to, "" for any.
         v6only: takes no IPv4; None where it was not told, and for IPv4.
         owner: who holds it.
+        netns: network namespace; `host` is that of the agent.
     """
 
     proto: str
@@ -66,6 +70,7 @@ class Listener:
     interface: str
     v6only: bool | None
     owner: Owner
+    netns: str = HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,8 @@ def build(listeners: Iterable[Listener], host: Host) -> list[Fact]:
         One fact for each exposure and owner.
     """
     rows = sorted(
-        listeners, key=lambda row: (row.proto, row.port, row.address, row.owner.values.get("pid") or 0)
+        listeners,
+        key=lambda row: (row.netns, row.proto, row.port, row.address, row.owner.values.get("pid") or 0),
     )
     with_ipv4 = {_place(row) for row in rows if _takes_ipv4(row)}
     exposures: dict[tuple[Any, ...], list[Fact]] = {}
@@ -111,8 +117,15 @@ def _fold(facts: list[Fact]) -> Fact:
     return Fact(first.kind, {**first.values, "family": "dual"}, missing)
 
 
-def _place(row: Listener) -> tuple[str, int, str]:
-    return row.proto, row.port, row.interface
+def _place(row: Listener) -> tuple[str, str, int, str]:
+    return row.netns, row.proto, row.port, row.interface
+
+
+def _scope(row: Listener, address: Address, host: Host) -> str:
+    """Say from where a socket can be reached; from outside into another namespace only through this host."""
+    owner = host.interfaces.get(str(address), "") if row.netns == HOST else ""
+    scope = scope_of(address, row.interface, owner)
+    return "container" if row.netns != HOST and scope == "exposed" else scope
 
 
 def _takes_ipv4(row: Listener) -> bool:
@@ -139,13 +152,13 @@ def _fact(row: Listener, host: Host, *, ipv4_gets_in: bool) -> Fact:
     if is_ephemeral(row.proto, row.port, host.local_range):
         port_key = f"ephemeral {owner.get('systemd_unit') or 'uid {}'.format(owner.get('uid'))}"
     values = {
-        "netns": "host",
+        "netns": row.netns,
         "proto": row.proto,
         "address": _ANY_IPV4 if address.is_unspecified and ipv4_gets_in else text,
         "port_key": port_key,
         "port": row.port,
         "interface": row.interface or None,
-        "scope": scope_of(address, row.interface, host.interfaces.get(text, "")),
+        "scope": _scope(row, address, host),
         "address_class": class_of(address),
         "attribution": row.owner.attribution,
         "present": True,

@@ -8,7 +8,7 @@ that had been there for longer is gone when it is gone, so that a repair shows a
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from secmon.checks.ports.kinds import LISTENER
 
@@ -16,19 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from secmon.core.model import Fact
-    from secmon.sources.diag import Socket
-
-_EPHEMERAL: Final = 32768  # where Linux, left alone, begins to pick ports itself
-
-
-def outline(socket: Socket) -> tuple[object, ...]:
-    """Return what makes a listener another one than before.
-
-    The number of a UDP port that the kernel may have picked says nothing: resolvers often have new ones.
-    """
-    if socket.proto == "udp" and socket.port >= _EPHEMERAL:
-        return ("udp", socket.family, socket.address, socket.interface, socket.uid, socket.cgroup)
-    return (socket.proto, socket.family, socket.address, socket.port, socket.interface, socket.inode)
 
 
 @dataclass(slots=True)

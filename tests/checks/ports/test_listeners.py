@@ -9,7 +9,7 @@ from secmon.checks.ports.listeners import Host, Listener, Owner, build
 from secmon.core.model import Reason
 
 HOST = Host({"127.0.0.1": "lo", "10.0.0.5": "eth0", "172.17.0.1": "docker0"}, (32768, 60999))
-SSH = Owner({"uid": 0, "user": "root", "pid": 700, "process": "sshd", "executable": "/usr/sbin/sshd", "systemd_unit": "ssh.service"})  # fmt: skip
+SSH = Owner({"uid": 0, "user": "root", "pid": 700, "process": "sshd", "executable": "/usr/sbin/sshd", "package": "openssh-server", "systemd_unit": "ssh.service"})  # fmt: skip
 KIND = CHECK.kind("listener")
 
 
@@ -124,7 +124,7 @@ def test_attribution_names_the_best_that_is_known(values, word):
 def test_every_field_that_is_declared_is_seen_or_missing_and_no_other():
     owner = Owner(
         {"uid": 0, "user": "root"},
-        dict.fromkeys(("pid", "process", "executable", "systemd_unit"), Reason.PERMISSION),
+        dict.fromkeys(("pid", "process", "executable", "package", "systemd_unit"), Reason.PERMISSION),
     )
     for fact in build([listener("0.0.0.0", owner=owner), listener("::1", 53, proto="udp")], HOST):
         assert fact.values.keys() | fact.missing.keys() == {spec.name for spec in KIND.fields}
@@ -132,3 +132,30 @@ def test_every_field_that_is_declared_is_seen_or_missing_and_no_other():
         for spec in KIND.fields:
             if spec.values and fact.values.get(spec.name) is not None:
                 assert fact.values[spec.name] in spec.values
+
+
+def test_a_container_is_reached_through_this_host_only():
+    row = Listener("tcp", "0.0.0.0", 80, "", None, SSH, "docker-0123456789ab")
+    (fact,) = build([row], HOST)
+    assert (fact.values["netns"], fact.values["scope"]) == ("docker-0123456789ab", "container")
+
+
+def test_loopback_of_a_container_is_its_own():
+    (fact,) = build([Listener("tcp", "127.0.0.1", 80, "", None, SSH, "web")], HOST)
+    assert fact.values["scope"] == "loopback"
+
+
+def test_the_same_port_in_two_namespaces_is_two_exposures():
+    rows = [Listener("tcp", "0.0.0.0", 80, "", None, SSH, netns) for netns in ("host", "web")]
+    assert [fact.values["netns"] for fact in build(rows, HOST)] == ["host", "web"]
+
+
+def test_families_are_joined_within_a_namespace_only():
+    rows = [
+        Listener("tcp", "0.0.0.0", 80, "", None, SSH, "host"),
+        Listener("tcp", "::", 80, "", True, SSH, "web"),
+    ]
+    told = {
+        fact.values["netns"]: (fact.values["address"], fact.values["family"]) for fact in build(rows, HOST)
+    }
+    assert told == {"host": ("0.0.0.0", "ipv4"), "web": ("::", "ipv6")}

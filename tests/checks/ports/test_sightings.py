@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from secmon.checks.ports.sightings import Sightings, outline
+from secmon.checks.ports.sightings import Sightings
 from secmon.core.model import Fact
-from secmon.sources.diag import Socket
 
 
 def listener(port: int, **values: object) -> Fact:
@@ -56,17 +55,3 @@ def test_two_owners_of_one_exposure_are_both_told():
     sightings = Sightings(60.0)
     sightings.note([listener(80, uid=0), listener(80, uid=33)], 0.0)
     assert [fact.values["uid"] for fact in sightings.facts()] == [0, 33]
-
-
-def socket(proto: str, port: int, inode: int) -> Socket:
-    return Socket(proto, 4, "0.0.0.0", port, 0, 0, inode, 7, None)
-
-
-def test_a_service_that_was_restarted_is_another_listener():
-    assert outline(socket("tcp", 22, 1)) != outline(socket("tcp", 22, 2))
-    assert outline(socket("udp", 53, 1)) != outline(socket("udp", 53, 2))
-
-
-def test_a_resolver_that_takes_a_new_port_is_not():
-    assert outline(socket("udp", 40000, 1)) == outline(socket("udp", 50000, 2))
-    assert outline(socket("tcp", 40000, 1)) != outline(socket("tcp", 50000, 2))

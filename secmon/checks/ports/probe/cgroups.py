@@ -75,7 +75,7 @@ def unit_of(path: str) -> str | None:
 
 
 def unit_of_process(pid: int) -> str | None:
-    """Return the system unit of a process from /proc/PID/cgroup (cgroups(7)).
+    """Return the system unit of a process.
 
     Args:
         pid: id of the process.
@@ -83,15 +83,25 @@ def unit_of_process(pid: int) -> str | None:
     Returns:
         Name of the unit; None where it is in none, or gone.
     """
+    return unit_of(path_of_process(pid))
+
+
+def path_of_process(pid: int) -> str:
+    """Return the cgroup of a process from /proc/PID/cgroup (cgroups(7)).
+
+    Args:
+        pid: id of the process.
+
+    Returns:
+        The path in the hierarchy of systemd; "" where it has none, or is gone.
+    """
     try:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # proc
             lines = file.read(1 << 16).splitlines()
     except OSError:
-        return None
+        return ""
+    paths = {}
     for line in lines:
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        if controllers in ("", "name=systemd"):
-            unit = unit_of(path)
-            if unit:
-                return unit
-    return None
+        paths[controllers] = path
+    return paths.get("name=systemd") or paths.get("") or ""

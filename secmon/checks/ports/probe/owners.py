@@ -11,9 +11,10 @@ from secmon.core.model import Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from secmon.checks.ports.probe.packages import Packages
     from secmon.sources import diag
 
-_PROCESS_FIELDS: Final = ("pid", "process", "executable")
+_PROCESS_FIELDS: Final = ("pid", "process", "executable", "package")
 
 
 class Tracer:
@@ -21,10 +22,12 @@ class Tracer:
 
     Args:
         cgroup: the top of the cgroup v2 hierarchy, None where there is none.
+        packages: of this host.
     """
 
-    def __init__(self, cgroup: int | None) -> None:
+    def __init__(self, cgroup: int | None, packages: Packages) -> None:
         self._cgroup = cgroup
+        self._packages = packages
         self._units: dict[int, str | None] = {}
 
     def owners(self, rows: Sequence[diag.Socket], *, processes_too: bool) -> list[listeners.Owner]:
@@ -39,7 +42,31 @@ class Tracer:
         """
         units = self._units_of({row.cgroup for row in rows if row.cgroup is not None})
         holders = processes.holders({row.inode for row in rows}) if processes_too else None
-        return [_owner(row, units, holders) for row in rows]
+        return [self._owner(row, units, holders) for row in rows]
+
+    def _owner(
+        self, row: diag.Socket, units: dict[int, str | None] | None, holders: processes.Holders | None
+    ) -> listeners.Owner:
+        pid = _pid(holders.pids.get(row.inode, ())) if holders else None
+        values: dict[str, Any] = {"uid": row.uid, "user": processes.user_name(row.uid)}
+        if pid is not None:
+            told = {"pid": pid, **self._described(pid)}
+        elif holders is None:
+            told = dict.fromkeys(_PROCESS_FIELDS, Reason.RESOURCE_LIMIT)
+        else:  # the kernel's own, where every process could be asked
+            told = dict.fromkeys(_PROCESS_FIELDS, Reason.PERMISSION if holders.unreadable else None)
+        told["systemd_unit"] = _unit(row.cgroup, units, pid)
+        missing = {name: value for name, value in told.items() if isinstance(value, Reason)}
+        return listeners.Owner(
+            values | {name: value for name, value in told.items() if name not in missing}, missing
+        )
+
+    def _described(self, pid: int) -> dict[str, Any]:
+        """Return what is known of a process, a Reason for what is not."""
+        values, missing = processes.describe(pid)
+        executable = values.get("executable")
+        package = self._packages.of_process(pid, executable) if executable else missing.get("executable")
+        return {**values, **missing, "package": package}
 
     def _units_of(self, wanted: set[int]) -> dict[int, str | None] | None:
         """Return the units of cgroups; walks through the hierarchy only for those that are new."""
@@ -50,29 +77,6 @@ class Tracer:
         if new:
             self._units |= cgroups.units(self._cgroup, new)
         return self._units
-
-
-def _owner(
-    row: diag.Socket, units: dict[int, str | None] | None, holders: processes.Holders | None
-) -> listeners.Owner:
-    values: dict[str, Any] = {"uid": row.uid, "user": processes.user_name(row.uid)}
-    missing: dict[str, Reason] = {}
-    pid = _pid(holders.pids.get(row.inode, ())) if holders else None
-    if holders is None:
-        missing = dict.fromkeys(_PROCESS_FIELDS, Reason.RESOURCE_LIMIT)
-    elif pid is not None:
-        described, missing = processes.describe(pid)
-        values |= {"pid": pid, **described}
-    elif holders.unreadable:
-        missing = dict.fromkeys(_PROCESS_FIELDS, Reason.PERMISSION)
-    else:  # the kernel's own
-        values |= dict.fromkeys(_PROCESS_FIELDS)
-    unit = _unit(row.cgroup, units, pid)
-    if isinstance(unit, Reason):
-        missing["systemd_unit"] = unit
-    else:
-        values["systemd_unit"] = unit
-    return listeners.Owner(values, missing)
 
 
 def _unit(cgroup: int | None, units: dict[int, str | None] | None, pid: int | None) -> str | Reason | None:

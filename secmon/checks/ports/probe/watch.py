@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from secmon.checks.ports.probe.canary import open_canary
-from secmon.checks.ports.sightings import Sightings, outline
+from secmon.checks.ports.sightings import Sightings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,6 +24,7 @@ _TELL_SECONDS: Final = 10.0  # between two windows: ports that come and go all t
 _WINDOWS: Final = 3  # that may be late before the child counts as hung
 _SHARE: Final = 0.003  # of one core, for asking who holds the sockets
 _BURST_SECONDS: Final = 120.0  # that share of so long a time may be spent at once
+_EPHEMERAL: Final = 32768  # where Linux, left alone, begins to pick ports itself
 
 
 class Eyes(Protocol):
@@ -109,3 +110,13 @@ class Watcher:
         ask = processes_too or now >= self._ask_at - _BURST_SECONDS
         self._changed |= self._sightings.note(self._eyes.describe(listing, but, processes_too=ask), now)
         self._ask_at = max(self._ask_at, now) + (time.thread_time() - began) / _SHARE
+
+
+def outline(socket: diag.Socket) -> tuple[object, ...]:
+    """Return what makes a listener another one than before.
+
+    The number of a UDP port that the kernel may have picked says nothing: resolvers often have new ones.
+    """
+    if socket.proto == "udp" and socket.port >= _EPHEMERAL:
+        return ("udp", socket.family, socket.address, socket.interface, socket.uid, socket.cgroup)
+    return (socket.proto, socket.family, socket.address, socket.port, socket.interface, socket.inode)
