@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 from typing import Final
 
 from secmon.checks.ports import dpkg
@@ -12,6 +13,7 @@ from secmon.core.model import Reason
 from secmon.sources.files import Root, read_all
 
 _LISTS: Final = "/var/lib/dpkg/info"
+_REPLACED: Final = " (deleted)"
 _LIMIT: Final = 16 * 1024 * 1024  # bytes of one file list; the largest on Debian has 2 MB
 
 
@@ -33,19 +35,24 @@ class Packages:
             executable: its path, as the process sees it.
 
         Returns:
-            Name of the package; None where none has that file, or a Reason: `unsupported` without a dpkg
-            database, `no_data` for a file that is not this host's (a container's, or replaced meanwhile).
+            Name of the package; None where none of this host has that file, as in a container; or a Reason:
+            `unsupported` without a dpkg database, `no_data` where the process has just ended.
         """
         if self._lists is None:
             return Reason.UNSUPPORTED
         try:
-            running, here = os.stat(f"/proc/{pid}/exe"), os.stat(executable)  # noqa: PTH116  # of procfs
+            link = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115  # the text of the link, not a path
+            running = os.stat(f"/proc/{pid}/exe")  # noqa: PTH116  # of procfs
+            # An update has put another file in the place of one that still runs: the package is the same.
+            here = running if link.endswith(_REPLACED) else os.stat(executable)  # noqa: PTH116
         except PermissionError:
             return Reason.PERMISSION
+        except FileNotFoundError:
+            return None if pathlib.Path(f"/proc/{pid}").exists() else Reason.NO_DATA
         except OSError:
             return Reason.NO_DATA
         if (running.st_dev, running.st_ino) != (here.st_dev, here.st_ino):
-            return Reason.NO_DATA
+            return None
         key = (executable, here.st_dev, here.st_ino)
         if key not in self._known:
             self._known[key] = self._search(self._lists, executable)
