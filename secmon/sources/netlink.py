@@ -1,4 +1,4 @@
-"""Frame netlink requests and take dumps apart (RFC 3549; linux/netlink.h), with the standard library alone.
+"""Frame netlink requests and take answers apart (RFC 3549; linux/netlink.h), with the standard library alone.
 
 `parse_dump` and `parse_attributes` are pure, so that they can be tested on recorded bytes.
 """
@@ -159,23 +159,58 @@ def dump(sock: socket.socket, kind: int, payload: bytes) -> Dump:
     return result
 
 
+def ask(sock: socket.socket, kind: int, payload: bytes) -> bytes:
+    """Ask the kernel for one thing.
+
+    Args:
+        sock: from `connect`.
+        kind: type of the request.
+        payload: what follows the header.
+
+    Returns:
+        The payload of the answer.
+
+    Raises:
+        NetlinkError: the kernel has none (its errno says why), or the answer cannot be read.
+        OSError: the socket fails; TimeoutError where nothing comes.
+    """
+    sequence = _send(sock, kind, _NLM_F_REQUEST, payload)
+    while True:
+        part = parse_dump(_receive(sock), sequence)
+        if part.payloads:
+            return part.payloads[0]
+        if part.done:  # an acknowledgement, which was not asked for
+            raise NetlinkError(errno.EBADMSG, "a netlink answer is empty")
+
+
 def _dump_once(sock: socket.socket, kind: int, payload: bytes) -> Dump:
-    sequence = next(_sequence)
-    header = _HEADER.pack(_HEADER.size + len(payload), kind, _NLM_F_REQUEST | _NLM_F_DUMP, sequence, 0)
-    sock.send(header + payload)
+    sequence = _send(sock, kind, _NLM_F_REQUEST | _NLM_F_DUMP, payload)
     payloads: list[bytes] = []
     complete = True
+    while True:
+        part = parse_dump(_receive(sock), sequence)
+        payloads += part.payloads
+        complete &= not part.interrupted
+        if part.done:
+            return Dump(tuple(payloads), complete)
+
+
+def _send(sock: socket.socket, kind: int, flags: int, payload: bytes) -> int:
+    """Send a request; return the number by which its answer is known."""
+    sequence = next(_sequence)
+    sock.send(_HEADER.pack(_HEADER.size + len(payload), kind, flags, sequence, 0) + payload)
+    return sequence
+
+
+def _receive(sock: socket.socket) -> bytes:
+    """Return the next datagram of the kernel."""
     while True:
         data, _, flags, sender = sock.recvmsg(_RECEIVE_BYTES)
         if sender[0] != 0:  # not the kernel
             continue
         if flags & socket.MSG_TRUNC:
             raise NetlinkError(errno.EBADMSG, "a netlink answer is longer than its buffer")
-        part = parse_dump(data, sequence)
-        payloads += part.payloads
-        complete &= not part.interrupted
-        if part.done:
-            return Dump(tuple(payloads), complete)
+        return data
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
