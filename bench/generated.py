@@ -210,7 +210,7 @@ def core() -> int:
     def front(selector: selectors.BaseSelector) -> Front:
         return Front(selector, Renderer(checks).render)
 
-    return daemon.run(channel, daemon.Setup(checks, __version__, (), front, os.environ))
+    return daemon.run(channel, daemon.Setup(checks, __version__, front, os.environ))
 
 
 @dataclass

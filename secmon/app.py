@@ -126,7 +126,7 @@ def check_config(invocation: Invocation) -> tuple[Fault, ...]:
         return audit.faults
     from secmon.core.waivers import find_doubtful
 
-    return tuple(find_doubtful(audit.plan.waivers, time.time()))
+    return (*audit.plan.warnings, *find_doubtful(audit.plan.waivers, time.time()))
 
 
 def ask_rules(invocation: Invocation, registry: Registry | None = None) -> Answer:
@@ -210,13 +210,11 @@ def run_daemon(invocation: Invocation) -> int:
     from secmon.agent import daemon
     from secmon.export.http import Front
     from secmon.export.metrics import Renderer
-    from secmon.sources.paths import find_configuration
 
     renderer = Renderer(registry)
     setup = daemon.Setup(
         registry=registry,
         version=__version__,
-        settings=(find_configuration(invocation.config, invocation.environment),),
         front=lambda selector: Front(selector, renderer.render),
         environment=os.environ,
     )

@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon import __version__
+from secmon.agent.namedfiles import check_named_files
+from secmon.agent.webfiles import OpenWeb, check_web, open_web, protected
 from secmon.core.assemble import Parts, assemble
 from secmon.core.binding import bind
 from secmon.core.codec import encode
@@ -57,6 +59,7 @@ FAULT_LIMIT: Final = 5000
 """Faults that are told; a file of another kind can hold a mistake in every word."""
 
 DEFAULTS: Final = "built-in defaults"
+_SERVING: Final = ("run", "config check")  # commands for which it matters how the page is served
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Handles:
         sha256: of secmon.yml, "" where there is none.
         state_dir: folder of the store.
         trust: what signatures are held against, None where none are asked for.
+        web: what protects the metrics page, None where nothing does or nothing is served.
+        settings: names under which faults of the agent's own settings, and not of packs, are told.
     """
 
     registry: Registry
@@ -84,6 +89,8 @@ class Handles:
     sha256: str
     state_dir: str
     trust: OpenTrust | None
+    web: OpenWeb | None
+    settings: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +121,27 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
     faults += found
     packs.allow_open_files()
     opened = tuple(open_packs(configuration, invocation, faults))
-    faults += _check_named_files(invocation)
+    faults += check_named_files(invocation)
     state_dir = paths.state_folder(configuration.state_dir, invocation.environment, root=os.geteuid() == 0)
     signers = configuration.allowed_signers
     trust = open_trust(signers.path, state_dir, faults) if signers is not None else None
-    return Handles(registry, invocation, configuration, own, opened, tuple(faults), sha256, state_dir, trust)
+    web, web_config = None, configuration.web_config
+    if invocation.command in _SERVING:
+        web = open_web(configuration, invocation.environment, faults)
+        configuration = replace(configuration, listen=protected(configuration.listen, web))
+    return Handles(
+        registry=registry,
+        invocation=invocation,
+        configuration=configuration,
+        own=own,
+        opened=opened,
+        faults=tuple(faults),
+        sha256=sha256,
+        state_dir=state_dir,
+        trust=trust,
+        web=web,
+        settings=frozenset({path or DEFAULTS, web_config.path if web_config is not None else ""}),
+    )
 
 
 def find_own() -> Own:
@@ -185,27 +208,6 @@ def open_packs(
         yield packs.open_pack(setting, "overrides", faults)
 
 
-def _check_named_files(invocation: Invocation) -> Iterable[Fault]:
-    """Tell of files that the command line names and that cannot be opened; probes open them again."""
-    files = [("--pcap", invocation.pcap)] if invocation.pcap else []
-    files += [
-        ("--target", text.removeprefix("file:")) for text in invocation.targets if text.startswith("file:")
-    ]
-    folders = [("--root", invocation.root)] if invocation.root else []
-    folders += [("--trust", path) for path in invocation.trust]
-    for key, path in [*files, *folders]:
-        try:
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "its name is not valid"
-            yield Fault(Place(COMMAND_LINE, 0, 0), key, f"{path}: {reason}")
-            continue
-        is_folder = stat.S_ISDIR(os.fstat(fd).st_mode)
-        os.close(fd)
-        if (key, path) in folders and not is_folder:
-            yield Fault(Place(COMMAND_LINE, 0, 0), key, f"{path} is no folder")
-
-
 def observe(handles: Handles, out: BinaryIO) -> int:
     """Read and validate everything, and write the plan, or every fault.
 
@@ -216,7 +218,9 @@ def observe(handles: Handles, out: BinaryIO) -> int:
     Returns:
         0, or 2 where there is a fault.
     """
-    faults = list(handles.faults)
+    told = check_web(handles.web, time.time())
+    faults = [*handles.faults, *(fault for fault in told if not fault.warning)]
+    warnings = tuple(fault for fault in told if fault.warning)
     read, serials = _read_packs(handles, faults)
     chosen = choose(handles.configuration, handles.invocation, handles.registry, handles.own)
     faults += chosen.faults
@@ -228,9 +232,12 @@ def observe(handles: Handles, out: BinaryIO) -> int:
         faults += [fault for pack in read for document in pack.documents for fault in document.faults]
         content = _load(handles, read, faults)
         parts = _bind(handles, chosen, content, read, faults)
-        parts = replace(parts, serials=serials, notes=_notes(handles, read))
+        parts = replace(parts, serials=serials, notes=_notes(handles, read), warnings=warnings)
     if faults or parts is None:
-        lines: Iterable[Any] = (fault_line(fault) for fault in in_order(faults))
+        lines: Iterable[Any] = (
+            {**fault_line(fault), "settings": fault.place.file in handles.settings}
+            for fault in in_order(faults)
+        )
     else:
         lines = (encode(half) for half in assemble(parts, handles.registry))
     out.writelines(json_line(line) for line in lines)

@@ -53,10 +53,14 @@ class Front(Protocol):
     """Where snapshots go: the page and its server (secmon.export.http)."""
 
     ready: bool
-    rejected: dict[str, int]
 
-    def listen(self, address: str, port: int) -> tuple[str, int]:
-        """Serve at an address; raises an OSError whose text is for a person."""
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Return how many requests and connections were refused, by reason."""
+        ...
+
+    def listen(self, listen: Listen) -> tuple[str, int]:
+        """Serve as configured; raises an OSError whose text is for a person."""
         ...
 
     def publish(self, snapshot: Snapshot) -> None:
@@ -79,14 +83,12 @@ class Setup:
     Attributes:
         registry: every check.
         version: of secmon.
-        settings: names under which faults of secmon.yml, and not of packs, are reported.
         front: makes the server of the page, in the loop's selector.
         environment: variables of the process, for systemd.
     """
 
     registry: Registry
     version: str
-    settings: tuple[str, ...]
     front: Callable[[selectors.BaseSelector], Front]
     environment: Mapping[str, str]
 
@@ -204,7 +206,7 @@ class _Core:
         if self._reload_again:  # the files have changed since that reading began
             self._reload_again = not self._supervisor.reload()
         try:
-            plan = read_plan(status, output, self._setup.version, self._setup.settings)
+            plan = read_plan(status, output, self._setup.version)
         except Refused as refused:
             self._refuse(refused)
             return
@@ -227,7 +229,7 @@ class _Core:
         """Open state and page, and start every check."""
         try:
             self._store = Store(Path(plan.state_dir), self._report_state)
-            address, port = self._front.listen(plan.listen.address, plan.listen.port)
+            address, port = self._front.listen(plan.listen)
         except (StateLocked, StateTooNew, OSError) as error:
             self._log(Level.ERROR, "cannot start", {"error": error})
             self._exit = EXIT_FAILED
@@ -241,7 +243,7 @@ class _Core:
                 self._supervisor.enqueue(check)
         self._draw()
         self._front.ready = True
-        self._log(Level.INFO, "serving", {"address": address, "port": port})
+        self._log(Level.INFO, "serving", {"address": address, "port": port, "tls": plan.listen.tls})
         self._notifier.tell("READY=1", f"STATUS=Serving on {address} port {port}.")
 
     def _change(self, before: CorePlan, plan: CorePlan) -> None:
@@ -270,15 +272,14 @@ class _Core:
                 self._supervisor.enqueue(check)
 
     def _move(self, before: Listen, now: Listen) -> bool:
-        """Serve where the configuration says; False where that cannot be had, and the page stays."""
-        if (before.address, before.port) == (now.address, now.port):
-            return True
+        """Serve as configured, certificates read again; False where that fails, and the page stays as was."""
         try:
-            address, port = self._front.listen(now.address, now.port)
+            address, port = self._front.listen(now)
         except OSError as error:
             self._log(Level.ERROR, "listen refused", {"error": error})
             return False
-        self._log(Level.INFO, "serving", {"address": address, "port": port})
+        if before != now:
+            self._log(Level.INFO, "serving", {"address": address, "port": port, "tls": now.tls})
         return True
 
     def _use(self, plan: CorePlan) -> None:
@@ -286,6 +287,8 @@ class _Core:
         self._serials = plan.serials
         for note in plan.notes:
             self._log(Level.WARNING, "packs", {"note": note})
+        for warning in plan.warnings:
+            self._log(Level.WARNING, "configuration", {"warning": warning})
         self._supervisor.use(plan)
         scheduled = {check: item.interval for check, item in plan.checks.items() if _is_scheduled(item)}
         self._schedule.plan(scheduled)

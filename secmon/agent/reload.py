@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from secmon.agent.audit import read_faults
 from secmon.core.codec import decode
 from secmon.core.plan import CorePlan
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 class Refused(Exception):  # noqa: N818  # what is wrong with files, told to whoever keeps them
@@ -19,7 +15,7 @@ class Refused(Exception):  # noqa: N818  # what is wrong with files, told to who
 
     Args:
         faults: what is wrong, one line each.
-        config: secmon.yml is good.
+        config: secmon.yml is good, and the web configuration file that it names.
         rules: packs, waivers and overrides are good.
         unread: they could not be read to the end, so that trying again may help.
     """
@@ -34,14 +30,13 @@ class Refused(Exception):  # noqa: N818  # what is wrong with files, told to who
         self.unread = unread
 
 
-def read_plan(status: str, output: bytes, version: str, settings: Collection[str]) -> CorePlan:
+def read_plan(status: str, output: bytes, version: str) -> CorePlan:
     """Read the outcome of a configuration child.
 
     Args:
         status: `ok`, `faults`, or a Reason.
         output: the line of the CorePlan, or the lines of the faults.
         version: of secmon; another version may judge the same rules otherwise, so it is part of the digest.
-        settings: names under which faults of secmon.yml, and not of packs, are reported.
 
     Returns:
         The plan.
@@ -50,18 +45,18 @@ def read_plan(status: str, output: bytes, version: str, settings: Collection[str
         Refused: there is none.
     """
     try:
-        return _read(status, output, version, settings)
+        return _read(status, output, version)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         # The child reads packs that others wrote; what it sends is not trusted to be well formed.
         raise Refused((f"reading the configuration gave no plan: {error}",), unread=True) from error
 
 
-def _read(status: str, output: bytes, version: str, settings: Collection[str]) -> CorePlan:
+def _read(status: str, output: bytes, version: str) -> CorePlan:
     if status == "faults":
         faults = read_faults(output)
         if not faults:
             raise ValueError("faults were announced, and none was named")
-        of_settings = [fault.place.file in settings for fault in faults]
+        of_settings = [json.loads(line)["settings"] for line in output.splitlines()]
         lines = tuple(map(str, faults))
         raise Refused(lines, config=not any(of_settings), rules=all(of_settings))
     if status != "ok":

@@ -93,7 +93,7 @@ def _check(values: Namespace) -> int:
     from secmon.core.plan import Invocation
 
     invocation = Invocation(
-        "scan",
+        "config check",
         config=values.config,
         rules=tuple(values.rules),
         waivers=tuple(values.waivers),

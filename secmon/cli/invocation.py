@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from secmon.core.rule import Fault
 
-_VARIABLES = ("SECMON_CONFIG", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME")
+_VARIABLES = ("SECMON_CONFIG", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "XDG_STATE_HOME", "HOME")
 
 
 def environment() -> dict[str, str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from secmon.core.configuration import Configuration
     from secmon.core.contract import CheckSpec, Registry
     from secmon.core.plan import Pack
-    from secmon.core.rule import Binding, Rule, Waiver
+    from secmon.core.rule import Binding, Fault, Rule, Waiver
     from secmon.core.targets import Chosen
 
 
@@ -35,6 +35,7 @@ class Parts:
         resident: the plan is for the daemon, which runs long-lived probes.
         serials: `kind/name` -> highest serial of a signed pack that was accepted.
         notes: what a person should know.
+        warnings: what a person should look at.
     """
 
     configuration: Configuration
@@ -49,6 +50,7 @@ class Parts:
     resident: bool
     serials: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
 
 
 def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
@@ -80,6 +82,7 @@ def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
         digest=parts.digest,
         serials=dict(parts.serials),
         notes=parts.notes,
+        warnings=parts.warnings,
     )
     child = ChildPlan(
         targets=parts.chosen.targets,

@@ -85,7 +85,8 @@ class Configuration:
         asset: the host that it runs on.
         watches: assets seen from outside.
         checks: every check of the registry.
-        listen: where the page is served.
+        listen: where the page is served; how it is protected stands in a file of its own.
+        web_config: the web configuration file, None where there is none.
         rules: where rules are found.
         waivers: files and folders of waivers.
         overrides: files and folders of overrides.
@@ -101,6 +102,7 @@ class Configuration:
     watches: tuple[Watch, ...]
     checks: dict[str, CheckSettings]
     listen: Listen = field(default_factory=Listen)
+    web_config: PathSetting | None = None
     rules: tuple[PathSetting, ...] = ()
     waivers: tuple[PathSetting, ...] = ()
     overrides: tuple[PathSetting, ...] = ()

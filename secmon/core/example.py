@@ -152,6 +152,15 @@ SECTIONS: Final = (
             Key("address", "127.0.0.1", Words("địa chỉ của máy này", "an address of this host")),
             Key("port", "9877", Words("cổng TCP", "TCP port")),
             Key(
+                "web_config",
+                "/etc/secmon/web.yml",
+                Words(
+                    "tệp TLS và mật khẩu, theo định dạng của exporter-toolkit; xem docs/province.md",
+                    "file of TLS and passwords, in the format of exporter-toolkit; see docs/province.md",
+                ),
+                default="none",
+            ),
+            Key(
                 "insecure",
                 "false",
                 Words(

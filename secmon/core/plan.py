@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from secmon.core.model import Asset, Json, Severity, Target
-from secmon.core.rule import Binding, Rule, Waiver
+from secmon.core.rule import Binding, Fault, Rule, Waiver
+from secmon.core.web import Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,18 @@ class Listen:
         address: an address of this host.
         port: TCP port.
         insecure: served off loopback without protection, on purpose.
+        web: how it is protected, None where it is not.
     """
 
     address: str = "127.0.0.1"
     port: int = 9877
     insecure: bool = False
+    web: Web | None = None
+
+    @property
+    def tls(self) -> bool:
+        """Say whether it is served under TLS."""
+        return self.web is not None and self.web.tls is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +108,7 @@ class CorePlan:
         serials: `kind/name` -> highest serial of a signed pack that was ever accepted, this plan included;
             the core remembers them, so that an older pack cannot come back.
         notes: what a person should know although the plan is used.
+        warnings: likewise, of what the configuration names, with its place.
     """
 
     agent: str
@@ -116,6 +125,7 @@ class CorePlan:
     digest: str
     serials: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

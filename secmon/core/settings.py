@@ -38,6 +38,7 @@ from secmon.core.sections import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from secmon.core.configuration import PathSetting
     from secmon.core.contract import Registry
     from secmon.core.hosts import Own
     from secmon.core.model import Json
@@ -68,6 +69,7 @@ RULES: Final[Mapping[str, Reader]] = {
 LISTEN: Final[Mapping[str, Reader]] = {
     "address": _read_address,
     "port": lambda cursor: read_integer(cursor, 1, 65535),
+    "web_config": read_path_setting,
     "insecure": read_boolean,
 }
 TOP: Final[Mapping[str, Reader]] = {
@@ -100,13 +102,15 @@ def read_settings(
     watches = _read_watches(fields.get("watches"), asset.id)
     hosts = Hosts(asset.id, {watch.asset.id: watch for watch in watches}, own)
     rules = section(fields.get("rules"), RULES)
+    listen, web_config = _read_listen(fields.get("listen"))
     top = {key: reader(fields[key]) for key, reader in TOP.items() if key in fields}
     configuration = Configuration(
         agent=agent,
         asset=asset,
         watches=watches,
         checks=read_checks(fields.get("checks"), registry, hosts),
-        listen=_read_listen(fields.get("listen")),
+        listen=listen,
+        web_config=web_config,
         rules=rules.get("paths", ()),
         waivers=rules.get("waivers", ()),
         overrides=rules.get("overrides", ()),
@@ -139,15 +143,18 @@ def _read_watches(cursor: Cursor | None, own_id: str) -> tuple[Watch, ...]:
     return tuple(watches.values())
 
 
-def _read_listen(cursor: Cursor | None) -> Listen:
-    listen = Listen(**section(cursor, LISTEN))
-    if cursor is None or listen.insecure:
-        return listen
+def _read_listen(cursor: Cursor | None) -> tuple[Listen, PathSetting | None]:
+    """Read where the page is served; whether a web configuration file protects it is seen in that file."""
+    values = section(cursor, LISTEN)
+    web_config = values.pop("web_config", None)
+    listen = Listen(**values)
+    if cursor is None or listen.insecure or web_config is not None or "web_config" in cursor.value:
+        return listen, web_config
     if not ipaddress.ip_address(listen.address).is_loopback:
         message = f"{listen.address} can be reached by others, and nothing protects the page"
-        advice = "listen on 127.0.0.1, behind a proxy with TLS; insecure: true takes the risk"
+        advice = "web_config: FILE with TLS, or listen on 127.0.0.1; insecure: true takes the risk"
         cursor.at("address").fault(message, advice)
-    return listen
+    return listen, None
 
 
 def _read_known_sources(cursor: Cursor | None, registry: Registry) -> tuple[Json, ...]:

@@ -7,37 +7,24 @@ import ipaddress
 import selectors
 import socket
 import time
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from secmon.export.request import HEAD_LIMIT, Refusal, Request, Response, head, parse
+from secmon.export.connections import Connections
+from secmon.export.guard import ListenError, load_guard
+from secmon.export.request import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from secmon.core.plan import Listen
     from secmon.core.snapshot import Snapshot
     from secmon.export.metrics import Page
 
-MAX_CONNECTIONS: Final = 64
-DEADLINE_SECONDS: Final = 5.0
-"""Time for one whole exchange: waiting for the request, its head, and taking the response."""
 HEALTHY_SECONDS: Final = 60.0
 """A page older than this is not healthy."""
-REASONS: Final = (
-    "accept_failed",
-    "bad_request",
-    "head_too_large",
-    "method_not_allowed",
-    "not_found",
-    "timeout",
-    "too_many_connections",
-)
-"""Every value of the label of secmon_scrape_rejected_total."""
-
+_ACCEPTED_AT_ONCE: Final = 64
 _BACKLOG: Final = 128
-_MAX_REQUESTS: Final = 100  # on one connection
-_LINGER_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 1.0  # out of descriptors: accepting again at once would spin
 _PAGE_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _LANDING: Final = (
@@ -46,40 +33,6 @@ _LANDING: Final = (
     '<p><a href="/-/healthy">/-/healthy</a>, <a href="/-/ready">/-/ready</a>: '
     'tình trạng của tác tử <span lang="en">(state of the agent)</span></p></html>\n'
 ).encode()
-
-
-class ListenError(OSError):
-    """The page cannot be served at the configured address; the message says what to do."""
-
-
-class _Connection:
-    """One client.
-
-    Attributes:
-        sock: non-blocking.
-        deadline: monotonic seconds at which it is closed.
-        inbox: bytes of requests not yet answered, never more than a head.
-        outbox: what is still to send.
-        served: responses sent.
-        last: no request is read after the response in `outbox`.
-        lingering: the response is out; what still comes is thrown away, lest a reset eats the response.
-    """
-
-    __slots__ = ("deadline", "inbox", "last", "lingering", "outbox", "served", "sock")
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self.sock = sock
-        self.deadline = deadline
-        self.inbox = bytearray()
-        self.outbox: list[memoryview] = []
-        self.served = 0
-        self.last = False
-        self.lingering = False
-
-    @property
-    def is_idle(self) -> bool:
-        """Say whether it was answered and has begun nothing since."""
-        return self.served > 0 and not self.inbox and not self.outbox
 
 
 class Front:
@@ -103,33 +56,40 @@ class Front:
         self._selector = selector
         self._render = render
         self._monotonic = monotonic
-        self._wall = wall
         self._listener: socket.socket | None = None
+        self._place = ("", 0)
         self._paused_until: float | None = None
-        self._connections: set[_Connection] = set()
+        self._connections = Connections(selector, self._respond, monotonic, wall)
         self._page: Page | None = None
         self._drawn = 0.0
         self.ready = False
-        self.rejected = dict.fromkeys(REASONS, 0)
 
-    def listen(self, address: str, port: int) -> tuple[str, int]:
-        """Serve at an address from now on, and no longer at the one before.
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Return how many requests and connections were refused, by reason."""
+        return self._connections.rejected
+
+    def listen(self, listen: Listen) -> tuple[str, int]:
+        """Serve as configured from now on, and no longer as before; certificates are read again.
 
         Args:
-            address: an address of this host.
-            port: TCP port, 0 for any.
+            listen: an address of this host, a TCP port (0 for any), and what protects the page.
 
         Returns:
             The address and port that it got.
 
         Raises:
-            ListenError: it cannot be had; the one before is kept.
+            ListenError: it cannot be had; what was before is kept.
         """
-        listener = _open_listener(address, port)
-        self._stop_listening()
-        self._listener = listener
-        self._selector.register(listener, selectors.EVENT_READ, self._accept)
-        host, bound = listener.getsockname()[:2]
+        guard = load_guard(listen.web)
+        place = (listen.address, listen.port)
+        if self._listener is None or self._place != place:
+            listener = _open_listener(*place)
+            self._stop_listening()
+            self._listener, self._place = listener, place
+            self._selector.register(listener, selectors.EVENT_READ, self._accept)
+        self._connections.use(guard)
+        host, bound = self._listener.getsockname()[:2]
         return str(host), int(bound)
 
     def publish(self, snapshot: Snapshot) -> None:
@@ -148,18 +108,13 @@ class Front:
             self._paused_until = None
             if self._listener is not None:
                 self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        for connection in [item for item in self._connections if item.deadline <= now]:
-            self._expire(connection)
-        waits = [connection.deadline for connection in self._connections]
-        if self._paused_until is not None:
-            waits.append(self._paused_until)
+        waits = [when for when in (self._connections.sweep(), self._paused_until) if when is not None]
         return max(0.0, min(waits) - now) if waits else None
 
     def close(self) -> None:
         """Close every socket."""
         self._stop_listening()
-        for connection in list(self._connections):
-            self._drop(connection)
+        self._connections.close()
 
     def _stop_listening(self) -> None:
         if self._listener is not None:
@@ -169,11 +124,11 @@ class Front:
             self._listener, self._paused_until = None, None
 
     def _accept(self) -> None:
-        for _ in range(MAX_CONNECTIONS):
+        for _ in range(_ACCEPTED_AT_ONCE):
             if self._listener is None:
                 return
             try:
-                sock, _ = self._listener.accept()
+                sock, address = self._listener.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -181,7 +136,7 @@ class Front:
             except OSError:
                 self._pause()
                 return
-            self._admit(sock)
+            self._connections.admit(sock, str(address[0]))
 
     def _pause(self) -> None:
         """Stop accepting for a moment: without descriptors (EMFILE, ENFILE, ENOBUFS) the loop would spin."""
@@ -189,124 +144,6 @@ class Front:
         if self._listener is not None:
             self._selector.unregister(self._listener)
             self._paused_until = self._monotonic() + _PAUSE_SECONDS
-
-    def _admit(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
-        if len(self._connections) >= MAX_CONNECTIONS and not self._evict():
-            self.rejected["too_many_connections"] += 1
-            sock.close()
-            return
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = _Connection(sock, self._monotonic() + DEADLINE_SECONDS)
-        self._connections.add(connection)
-        self._watch(connection, selectors.EVENT_READ, new=True)
-        # An honest scraper's request is here already: it is served before a flood can crowd it out.
-        self._serve(connection)
-
-    def _evict(self) -> bool:
-        """Drop the connection that has kept its request back longest, so that silent ones block nobody."""
-        waiting = [item for item in self._connections if not item.outbox]
-        if not waiting:
-            return False
-        victim = min(waiting, key=lambda item: item.deadline)
-        if not victim.is_idle and not victim.lingering:
-            self.rejected["too_many_connections"] += 1
-        self._drop(victim)
-        return True
-
-    def _watch(self, connection: _Connection, events: int, *, new: bool = False) -> None:
-        change = self._selector.register if new else self._selector.modify
-        change(connection.sock, events, partial(self._serve, connection))
-
-    def _drop(self, connection: _Connection) -> None:
-        self._selector.unregister(connection.sock)
-        self._connections.discard(connection)
-        connection.sock.close()
-
-    def _expire(self, connection: _Connection) -> None:
-        if connection.lingering or connection.is_idle:
-            self._drop(connection)
-            return
-        self.rejected["timeout"] += 1
-        if connection.inbox and not connection.outbox:
-            self._answer(connection, _refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, "timeout")), None)
-            self._serve(connection)
-        else:
-            self._drop(connection)
-
-    def _serve(self, connection: _Connection) -> None:
-        """Go on with a connection until it would block, has had its turn, or ends."""
-        if connection not in self._connections:
-            return  # dropped for a newcomer while the selector had already reported it
-        try:
-            while self._step(connection):
-                pass
-        except (BlockingIOError, InterruptedError):
-            events = selectors.EVENT_WRITE if connection.outbox else selectors.EVENT_READ
-            self._watch(connection, events)
-        except OSError:
-            self._drop(connection)
-
-    def _step(self, connection: _Connection) -> bool:
-        """Send, answer or read once; return False when the connection has ended or had its turn."""
-        if connection.outbox:
-            self._send(connection)
-            return True
-        if connection.lingering:
-            if not connection.sock.recv(HEAD_LIMIT):
-                self._drop(connection)
-            return False
-        if self._take_request(connection):
-            return True
-        data = connection.sock.recv(HEAD_LIMIT - len(connection.inbox))
-        if not data:
-            self._drop(connection)
-            return False
-        connection.inbox += data
-        return True
-
-    def _send(self, connection: _Connection) -> None:
-        view = connection.outbox[0]
-        sent = connection.sock.send(view)
-        if sent < len(view):
-            connection.outbox[0] = view[sent:]
-            return
-        connection.outbox.pop(0)
-        if connection.outbox:
-            return
-        connection.served += 1
-        wait = DEADLINE_SECONDS
-        if connection.last:
-            connection.lingering, wait = True, _LINGER_SECONDS
-            connection.inbox.clear()
-            self._watch(connection, selectors.EVENT_READ)
-            connection.sock.shutdown(socket.SHUT_WR)
-        connection.deadline = self._monotonic() + wait
-
-    def _take_request(self, connection: _Connection) -> bool:
-        """Answer the next request of the inbox; return False where more of it must come first."""
-        inbox = connection.inbox
-        while inbox.startswith(b"\r\n"):  # before a request line they are ignored (RFC 9112 2.2)
-            del inbox[:2]
-        end = inbox.find(b"\r\n\r\n")
-        try:
-            if end < 0:
-                _check_beginning(inbox)
-                return False
-            request = parse(bytes(inbox[:end]))
-        except Refusal as refusal:
-            self.rejected[refusal.reason] += 1
-            self._answer(connection, _refuse(refusal), None)
-            return True
-        del inbox[: end + 4]
-        self._answer(connection, self._respond(request), request)
-        return True
-
-    def _answer(self, connection: _Connection, response: Response, request: Request | None) -> None:
-        connection.last = request is None or not request.keep_alive or connection.served + 1 >= _MAX_REQUESTS
-        connection.outbox.append(memoryview(head(response, self._wall(), keep_alive=not connection.last)))
-        if response.body and not (request and request.head_only):
-            connection.outbox.append(memoryview(response.body))
 
     def _respond(self, request: Request) -> Response:
         if request.path == "/metrics":
@@ -334,20 +171,6 @@ class Front:
             headers = (vary, ("Content-Encoding", "gzip"))
             return Response(HTTPStatus.OK, self._page.gzipped, _PAGE_TYPE, headers)
         return Response(HTTPStatus.OK, self._page.plain, _PAGE_TYPE, (vary,))
-
-
-def _check_beginning(inbox: bytearray) -> None:
-    """Refuse early what will never be a request: too long a head, or a TLS client hello."""
-    if len(inbox) >= HEAD_LIMIT:
-        raise Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large")
-    if inbox and inbox != b"\r" and not inbox[:1].isalpha():
-        raise Refusal(HTTPStatus.BAD_REQUEST, "bad_request")
-
-
-def _refuse(refusal: Refusal) -> Response:
-    status = refusal.status
-    headers = (("Allow", "GET, HEAD"),) if status is HTTPStatus.METHOD_NOT_ALLOWED else ()
-    return Response(status, f"{status.value} {status.phrase}\n".encode(), headers=headers)
 
 
 def _state(*, good: bool, bad: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from string import ascii_letters, digits
@@ -38,12 +38,14 @@ class Request:
         head_only: HEAD: the body stays here.
         gzip: the client takes gzip.
         keep_alive: the connection stays open afterwards.
+        authorization: value of that header, "" where there is none; it holds a password.
     """
 
     path: str
     head_only: bool
     gzip: bool
     keep_alive: bool
+    authorization: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,8 @@ def parse(head: bytes) -> Request:
         raise _bad() from None
     method, target, version = _request_line(first)
     headers = _headers(lines)
-    hosts = headers.get("host", [])
-    if len(hosts) > 1 or (version == "HTTP/1.1" and not hosts):
+    hosts, authorization = headers.get("host", []), headers.get("authorization", [""])
+    if len(hosts) > 1 or len(authorization) > 1 or (version == "HTTP/1.1" and not hosts):
         raise _bad()
     if method not in _METHODS:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed")
@@ -93,6 +95,7 @@ def parse(head: bytes) -> Request:
         head_only=method == "HEAD",
         gzip=_takes_gzip(",".join(headers.get("accept-encoding", []))),
         keep_alive=_keeps_alive(version, ",".join(headers.get("connection", []))),
+        authorization=authorization[0],
     )
 
 
@@ -132,8 +135,9 @@ def _is_value(value: str) -> bool:
 
 
 def _path(target: str) -> str:
-    if target.lower().startswith("http://"):  # absolute-form (RFC 9112 3.2.2)
-        target = "/" + target[len("http://") :].partition("/")[2]
+    scheme, separator, rest = target.partition("://")
+    if separator and scheme.lower() in ("http", "https"):  # absolute-form (RFC 9112 3.2.2)
+        target = "/" + rest.partition("/")[2]
     return target.partition("?")[0]
 
 

@@ -11,7 +11,7 @@ from secmon.agent.reload import Refused, read_plan
 from secmon.core.codec import encode
 from tests.support.judgements import plan
 
-SETTINGS = ("/etc/secmon/secmon.yml", "built-in defaults")
+SETTINGS = ("/etc/secmon/secmon.yml", "/etc/secmon/web.yml")
 
 
 def line(of):
@@ -26,12 +26,14 @@ def fault(file):
         "key": "listen.port",
         "message": "is no port",
         "advice": "1-65535",
+        "warning": False,
+        "settings": file in SETTINGS,
     }
     return json.dumps(row).encode() + b"\n"
 
 
 def test_a_plan_comes_back_with_the_version_in_its_digest():
-    assert read_plan("ok", line(plan()), "0.1.0", SETTINGS) == replace(plan(), digest="d1 0.1.0")
+    assert read_plan("ok", line(plan()), "0.1.0") == replace(plan(), digest="d1 0.1.0")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +47,7 @@ def test_a_plan_comes_back_with_the_version_in_its_digest():
 )
 def test_faults_name_their_place_and_are_told_apart(files, config, rules):
     with pytest.raises(Refused) as refused:
-        read_plan("faults", b"".join(map(fault, files)), "0.1.0", SETTINGS)
+        read_plan("faults", b"".join(map(fault, files)), "0.1.0")
     assert (refused.value.config, refused.value.rules, refused.value.unread) == (config, rules, False)
     assert refused.value.faults[0] == f"{files[0]}:3:5: listen.port: is no port; 1-65535"
 
@@ -53,7 +55,7 @@ def test_faults_name_their_place_and_are_told_apart(files, config, rules):
 @pytest.mark.parametrize("status", ["timeout", "crashed", "resource_limit", "permission"])
 def test_a_reading_that_did_not_end_says_nothing_about_the_files(status):
     with pytest.raises(Refused, match=status) as refused:
-        read_plan(status, b"half a li", "0.1.0", SETTINGS)
+        read_plan(status, b"half a li", "0.1.0")
     assert refused.value.unread
     assert not refused.value.config
 
@@ -65,5 +67,5 @@ def test_a_reading_that_did_not_end_says_nothing_about_the_files(status):
 )
 def test_output_that_is_no_plan_leaves_the_one_before(status, output):
     with pytest.raises(Refused) as refused:
-        read_plan(status, output, "0.1.0", SETTINGS)
+        read_plan(status, output, "0.1.0")
     assert refused.value.unread

@@ -127,7 +127,7 @@ known_sources:
             "listen: {address: 0.0.0.0}",
             (
                 "1:19: listen.address: 0.0.0.0 can be reached by others, and nothing protects the page; "
-                "listen on 127.0.0.1, behind a proxy with TLS; insecure: true takes the risk"
+                "web_config: FILE with TLS, or listen on 127.0.0.1; insecure: true takes the risk"
             ),
         ),
         ("lang: fr", '1:7: lang: "fr" is not known here; one of en, vi'),

@@ -20,8 +20,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from secmon.export.http import DEADLINE_SECONDS, MAX_CONNECTIONS, Front, ListenError
+from secmon.core.plan import Listen
+from secmon.export.connections import DEADLINE_SECONDS
+from secmon.export.guard import ListenError
+from secmon.export.http import Front
 from secmon.export.metrics import Page
+from secmon.export.pool import CAPS, State
 
 TEXT = b'# HELP secmon_build_info Version of secmon.\n# TYPE secmon_build_info gauge\nsecmon_build_info{version="0.1.0"} 1.0\n'
 
@@ -32,7 +36,7 @@ class Serving:
     def __init__(self, body: bytes = TEXT, clock=time.monotonic) -> None:
         self.selector = selectors.DefaultSelector()
         self.front = Front(self.selector, lambda _: Page(body, gzip.compress(body)), monotonic=clock)
-        self.address = self.front.listen("127.0.0.1", 0)
+        self.address = self.front.listen(Listen(port=0))
         self.turns = 0
         self._open = contextlib.ExitStack()
         self._wake, wake = map(self._open.enter_context, socket.socketpair())
@@ -236,7 +240,7 @@ def test_a_thousand_silent_clients_block_nobody(serving):
                 clients[-1].sendall(b"GET /metrics HTTP/1.1\r\nX-Slow")
                 assert get(serving, "/metrics").body == TEXT
         assert get(serving, "/metrics").body == TEXT
-        assert serving.front.rejected["too_many_connections"] >= 1000 - MAX_CONNECTIONS - 12
+        assert serving.front.rejected["too_many_connections"] >= 1000 - CAPS[State.SILENT] - 12
     finally:
         for client in clients:
             client.close()
@@ -266,11 +270,12 @@ def test_fifty_scrapes_at_once_are_all_served(serving):
 STARVED = """
 import resource, selectors, socket, sys, time
 sys.path.insert(0, {path!r})
+from secmon.core.plan import Listen
 from secmon.export.http import Front
 from secmon.export.metrics import Page
 selector = selectors.DefaultSelector()
 front = Front(selector, lambda _: Page(b"x", b"x"))
-address = front.listen("127.0.0.1", 0)
+address = front.listen(Listen(port=0))
 front.publish(None)
 clients = [socket.socket() for _ in range(3)]
 resource.setrlimit(resource.RLIMIT_NOFILE, (max(s.fileno() for s in clients) + 1, 64))
@@ -319,9 +324,9 @@ def test_a_taken_port_is_a_clear_error_and_the_old_address_is_kept(serving):
         with pytest.raises(
             ListenError, match=rf"cannot listen on 127.0.0.1:{port}: Address already in use; stop"
         ):
-            serving.front.listen("127.0.0.1", port)
+            serving.front.listen(Listen(port=port))
     with pytest.raises(ListenError, match="must be an address of this host"):
-        serving.front.listen("192.0.2.1", 9877)
+        serving.front.listen(Listen("192.0.2.1"))
     assert get(serving, "/-/ready").status == 200
 
 

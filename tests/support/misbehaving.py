@@ -57,7 +57,7 @@ def main() -> int:
     def front(selector: selectors.BaseSelector) -> Front:
         return Front(selector, renderer.render)
 
-    return daemon.run(channel, daemon.Setup(registry, "0", (), front, os.environ))
+    return daemon.run(channel, daemon.Setup(registry, "0", front, os.environ))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from secmon.agent.memory import Memory
 from secmon.core.judge import judge_check
 from secmon.core.model import Platform, Reason
 from secmon.core.snapshot import Agent, CheckStats, Reload, Snapshot, Usage, build
-from secmon.export.http import REASONS
+from secmon.export.connections import REASONS
 from tools.demo import patches, ports, tls, traffic
 from tools.demo.chance import dice
 from tools.demo.papers import STRANGER

@@ -9,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final, Self
 
+from secmon.core.plan import Listen
 from secmon.export.http import Front
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Serving:
         try:
             for name, agent in fleet.agents.items():
                 front = Front(self._selector, fleet.renderers[name].render)
-                front.listen(agent.machine.address, port)
+                front.listen(Listen(agent.machine.address, port))
                 self._fronts[name] = front
             handler = partial(_Files, directory=str(folder))
             self._files = ThreadingHTTPServer((INVENTORY_ADDRESS, port), handler)
