@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +51,10 @@ _FORBIDDEN: Final = re.compile(
     "|\\r(?!\\n)"
 )
 _JOINED_COMMENT: Final = re.compile(r"[|>][-+0-9]*#")  # the two parsers differ about it
+_UNQUOTED: Final = (
+    ("::", 'quote the text that holds "::"'),
+    (r"\]\s*[^\s,\]}#]", 'quote the text that begins with "["'),
+)
 _DIRECTIVE: Final = re.compile(r"^%", re.MULTILINE)
 
 
@@ -90,7 +95,7 @@ def read(data: bytes, file: str, *, pure: bool = False) -> Document:
     """Read one file.
 
     Args:
-        data: its bytes, UTF-8 with or without a byte order mark.
+        data: its bytes, UTF-8.
         file: its name in messages.
         pure: use PyYAML's parser in Python although the one in C is there; seven times slower.
 
@@ -99,7 +104,10 @@ def read(data: bytes, file: str, *, pure: bool = False) -> Document:
     """
     builder = _Builder(file)
     try:
-        text = builder.text = _decode(data, file)
+        if data.startswith(BOM_UTF8):
+            message = "the file begins with a byte order mark"
+            builder.faults.append(Fault(Place(file, 1, 1), "", message, "save it as UTF-8 without one"))
+        text = builder.text = _decode(data.removeprefix(BOM_UTF8), file)
         _refuse_characters(text, file)
         for event in _events(text, file, pure=pure or not has_libyaml()):
             builder.take(event)
@@ -118,7 +126,6 @@ def _decode(data: bytes, file: str) -> str:
                 f"split it: at most {SIZE_LIMIT} bytes are read",
             )
         )
-    data = data.removeprefix(b"\xef\xbb\xbf")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -177,31 +184,39 @@ def _fault_of(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     if mark is None:
         return Fault(Place(file, 1, 1), "", f"not YAML: {error.problem}")
+    message = f"not YAML: {error.problem}"
     opened = error.context_mark
-    if opened and error.context and "quoted scalar" in error.context:
-        place = Place(file, opened.line + 1, opened.column + 1)
-        return Fault(place, "", "a quote is opened here and not closed", f"close it: {error.problem}")
-    if opened and text[opened.index : opened.index + 1] in {"*", "&"}:
-        mark = opened  # where the text begins, not where it stops to be a name
-    place = Place(file, mark.line + 1, mark.column + 1)
-    return Fault(place, "", f"not YAML: {error.problem}", _advise(error, text, mark.line))
+    begins = text[opened.index : opened.index + 1] if opened else ""
+    if opened and begins in {"*", "&"}:
+        mark, message = opened, f"{begins} does not begin a plain text"
+    elif opened and _is_quoted(error) and re.search("stream|document", error.problem or ""):
+        mark, message = opened, f"{begins} is opened here and not closed"
+    return Fault(Place(file, mark.line + 1, mark.column + 1), "", message, _advise(error, text, mark))
 
 
-def _advise(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+def _is_quoted(error: yaml.MarkedYAMLError) -> bool:
+    return "quoted scalar" in (error.context or "")
+
+
+def _advise(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark) -> str:
+    problem = error.problem or ""
+    if _is_quoted(error):
+        return 'close it; write "\\\\" for a backslash'
     lines = text.splitlines()
-    shown = lines[line] if line < len(lines) else ""
+    shown = lines[mark.line] if mark.line < len(lines) else ""
     marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
     starts = {text[mark.index : mark.index + 1] for mark in marks}
     for character in "*&@`!%|>":
         if character in starts:
             return f'quote a text that begins with "{character}"'
-    if "::" in shown:
-        return 'quote the text that holds "::"'
-    if re.search(r"\]\s*[^\s,\]}#]", shown):
-        return 'quote the text that begins with "["'
-    if "mapping values" in (error.problem or ""):
+    for pattern, advice in _UNQUOTED:
+        if re.search(pattern, shown):
+            return advice
+    if "mapping values" in problem:
         return 'quote a text that holds ": ", or mend the indentation'
-    return ""
+    if not text[mark.index :].strip():
+        return "close the bracket that is opened above"
+    return "mend the indentation, or close a quote above" if re.search("key|block end", problem) else ""
 
 
 @dataclass(slots=True)

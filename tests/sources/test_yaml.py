@@ -92,8 +92,13 @@ def test_columns_count_characters_not_bytes(load):
     assert load('{"độ": x}').value.value_marks == {"độ": (1, 8)}
 
 
-def test_a_byte_order_mark_is_skipped():
-    assert value(read(b"\xef\xbb\xbfa: 1", "f")) == {"a": 1}
+def test_a_byte_order_mark_is_told_and_the_rest_read():
+    document = read(b"\xef\xbb\xbfa: 1\na: 2", "f")
+    assert document.value == {"a": 1}
+    assert [str(fault) for fault in document.faults] == [
+        "f:1:1: the file begins with a byte order mark; save it as UTF-8 without one",
+        "f:2:1: the key a stands twice; it stands at 1:1 already; remove one",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "---\n..."])
@@ -126,8 +131,13 @@ def test_nothing_is_null(load, text):
         ("a: b\u2028c", "1:5", "U+2028"),
         ("a: b\u0085c", "1:5", "U+0085"),
         ("a: [", "", "not YAML"),
-        ("a: 'b\nc", "1:4", "a quote is opened here and not closed"),
-        ('x: "', "1:4", "a quote is opened here and not closed"),
+        ("a: {b: 1,\n", "", "close the bracket that is opened above"),
+        ("a: [1, 2\n", "", "close the bracket that is opened above"),
+        ("a: [1, 2}", "1:9", "not YAML"),
+        ("a:\n  - b\n c: d", "3:2", "mend the indentation, or close a quote above"),
+        ('a: "C:\\q"', "", 'write "\\\\" for a backslash'),
+        ("a: 'b\nc", "1:4", "' is opened here and not closed"),
+        ('x: "', "1:4", '" is opened here and not closed'),
         ("use: *\n", "1:6", 'quote a text that begins with "*"'),
         ("host: @x", "1:7", 'quote a text that begins with "@"'),
         ("host: `x", "1:7", 'quote a text that begins with "`"'),
