@@ -65,6 +65,7 @@ class KindSpec:
         parts: names that `looked` may use as `kind/PART` (detectors); empty where there is one look.
         part_field: the field whose value names the part.
         passing: a fact is of what passed by while it was looked; that there is none says nothing of tomorrow.
+        shown: fields that a finding shows beside those that its rule reads.
     """
 
     name: str
@@ -76,6 +77,7 @@ class KindSpec:
     parts: tuple[str, ...] = ()
     part_field: str = ""
     passing: bool = False
+    shown: tuple[str, ...] = ()
 
     def field(self, name: str) -> FieldSpec | None:
         """Return the field of that name, None where there is none."""

@@ -156,6 +156,7 @@ class Judge:
     def _result(self, target: str, subject: Subject, outcome: Outcome) -> Result:
         values = subject.values
         key = {name: values.get(name) for name in self.kind.key}
+        told = dict.fromkeys((*self.reads, *self.kind.shown))
         missing = {
             name: subject.missing.get(name, Reason.NO_DATA) for name in self.reads if name not in values
         }
@@ -169,7 +170,7 @@ class Judge:
             subject=key,
             outcome=outcome,
             reason=reason,
-            evidence={name: values[name] for name in self.reads if name in values and name not in key},
+            evidence={name: values[name] for name in told if name in values and name not in key},
             missing=missing,
             fingerprint=fingerprint(self.asset.id, self.rule.id, target, key.values()),
         )

@@ -8,6 +8,7 @@ from secmon.core.cursor import Cursor, read_enum, read_text, show, start
 from secmon.core.model import Severity
 from secmon.core.profiles import read_params_of, read_pattern
 from secmon.core.rule import Fault, Override
+from secmon.core.sections import read_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -104,5 +105,5 @@ def read_match(cursor: Cursor, keys: tuple[str, ...]) -> dict[str, str]:
     fields = cursor.mapping(keys)
     if isinstance(cursor.value, dict) and not cursor.value:
         cursor.fault("an empty match would be for everything", f"give {' or '.join(keys)}")
-    found = {key: read_text(fields[key]) for key in ("unit", "asset") if key in fields}
+    found = {key: read_id(fields[key]) for key in ("unit", "asset") if key in fields}
     return {key: text for key, text in found.items() if text is not None}

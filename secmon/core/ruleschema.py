@@ -40,6 +40,7 @@ from secmon.core.rulewords import (
     USE,
     WAIVER,
 )
+from secmon.core.sections import ID
 from secmon.core.waiverfiles import WAIVER_ID, WAIVER_KEYS, WAIVER_MATCH_KEYS
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _VALUES: Final = ("default", *LEVELS)
+_ID: Final[Json] = {"type": "string", "pattern": ecma(ID)}
 _DAY: Final[Json] = {"type": "string", "pattern": ecma(DAY_PATTERN)}
 _OF_TYPE: Final[Mapping[str, Json]] = {
     "integer": {"type": "integer"},
@@ -300,7 +302,7 @@ def _waiver() -> Json:
 
 def _match(keys: tuple[str, ...]) -> Json:
     subject = {"type": "object", "minProperties": 1}
-    shapes: Mapping[str, Any] = {"unit": TEXT, "asset": TEXT, "subject": subject}
+    shapes: Mapping[str, Any] = {"unit": _ID, "asset": _ID, "subject": subject}
     return {**_object(MATCH, {key: shapes[key] for key in keys}, ()), "minProperties": 1}
 
 

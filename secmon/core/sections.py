@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 BUILTIN: Final = "builtin"
 """Word for the installation's own rules."""
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _SECRET: Final = re.compile(
     r"pass(word|phrase|wd)|secret|token|community|(private|api)_?key|credential", re.IGNORECASE
 )
@@ -69,7 +69,7 @@ def section(cursor: Cursor | None, readers: Mapping[str, Reader], required: tupl
 
 def read_id(cursor: Cursor) -> str | None:
     """Read an id, which never changes and stands in metrics: ASCII, at most 63 characters."""
-    return read_text(cursor, pattern=_ID, wanted="an id of letters, digits and .-_")
+    return read_text(cursor, pattern=ID, wanted="an id of letters, digits and .-_")
 
 
 def read_path(cursor: Cursor) -> str | None:

@@ -114,6 +114,7 @@ LISTENER: Final = KindSpec(
         ),
     ),
     sources={Form.LOCAL: (Vantage.INSIDE,)},
+    shown=("family", "systemd_unit", "user", "process"),
     en="A TCP socket that listens, or a UDP socket that takes from anybody, on this host",
     vi="Một cổng TCP đang lắng nghe, hoặc cổng UDP nhận từ bất kỳ đâu, trên máy này",
 )
@@ -130,12 +131,24 @@ PORT: Final = KindSpec(
         FieldSpec(
             "state",
             FieldType.TEXT,
-            "What a connection met: open (it completed), unreliable (it completed and was reset at once), "
-            "closed (refused), filtered (an ICMP error), no_reply (nothing came, twice)",
-            "Kết quả kết nối: open (thành công), unreliable (thành công rồi bị ngắt ngay), closed (bị từ "
-            "chối), filtered (có lỗi ICMP), no_reply (hai lần không có trả lời)",
-            values=("open", "unreliable", "closed", "filtered", "no_reply"),
+            "What was met: open, unreliable (something takes connections and serves nothing: a SYN proxy, a "
+            "tarpit), closed (refused), filtered (an ICMP error), no_reply (nothing came), not_measured (the "
+            "host gave no sign of life, or nothing was sent)",
+            "Kết quả: open (mở), unreliable (có thiết bị nhận kết nối nhưng không phục vụ gì: SYN proxy, "
+            "tarpit), closed (bị từ chối), filtered (có lỗi ICMP), no_reply (không có trả lời), not_measured "
+            "(máy không có dấu hiệu hoạt động, hoặc chưa gửi gì)",
+            values=("open", "unreliable", "closed", "filtered", "no_reply", "not_measured"),
         ),
+        FieldSpec(
+            "service",
+            FieldType.TEXT,
+            "Service that it speaks, as IANA names it",
+            "Dịch vụ, theo tên của IANA",
+        ),
+        FieldSpec("product", FieldType.TEXT, "Product that serves it", "Sản phẩm phục vụ cổng"),
+        FieldSpec("version", FieldType.TEXT, "Version of the product", "Phiên bản của sản phẩm"),
+        FieldSpec("cpe", FieldType.TEXT, "CPE 2.3 name of the product", "Tên CPE 2.3 của sản phẩm"),
+        FieldSpec("banner", FieldType.TEXT, "What it said first", "Điều dịch vụ nói đầu tiên"),
         FieldSpec(
             "address",
             FieldType.ADDRESS,
