@@ -17,7 +17,7 @@ from secmon.core.cursor import show
 from secmon.core.explain import Places, Site, explain
 from secmon.core.imagined import assets_of_overrides, assets_of_profiles
 from secmon.core.nearest import suggest
-from secmon.core.packcontent import load_content, use_of
+from secmon.core.packcontent import is_configuration, load_content, use_of
 from secmon.core.rule import Fault, Place
 from secmon.core.rulerows import explanation_row, outcomes_row, rule_row
 from secmon.core.rules import is_profile, rule_ids
@@ -159,7 +159,10 @@ def _read(handles: Handles, faults: list[Fault]) -> _Read:
         for document in pack.documents:
             files.add(document.file)
             faults += document.faults
-            if document.readable:
+            if handles.paths_typed and is_configuration(document.value):
+                advice = f"check it with `secmon config check -c {document.file}`"
+                faults.append(Fault(Place(document.file, 1, 1), "", "a configuration holds no rules", advice))
+            elif document.readable:
                 # A path that was typed may hold anything; what the configuration names has its one use.
                 use = use_of(document.value) if handles.paths_typed else pack.use
                 by_use[use].append((document.file, document.value))

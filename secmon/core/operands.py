@@ -97,13 +97,17 @@ def check_scalar(cursor: Cursor, spec: FieldSpec, *, null: bool, exact: bool) ->
 def _check_number(cursor: Cursor, spec: FieldSpec, *, exact: bool) -> None:
     value = cursor.value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        cursor.wrong("a number", "remove the quotes" if _is_quoted_number(value) else "")
+        cursor.wrong("a number", _advise_number(value))
     elif exact and spec.type is FieldType.INTEGER and not isinstance(value, int):
         cursor.wrong("a whole number")
 
 
-def _is_quoted_number(value: object) -> bool:
-    return isinstance(value, str) and value.strip("+-").isdecimal()
+def _advise_number(value: object) -> str:
+    if not isinstance(value, str) or not value.strip("+-").isdecimal():
+        return ""
+    if len(value) > 1 and value[0] == "0":  # 022 is 18 to some readers and 22 to others
+        return "write it without the zero in front"
+    return "remove the quotes"
 
 
 def _check_address(cursor: Cursor) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from secmon.core.overrides import load_overrides
 from secmon.core.profiles import load_profiles
 from secmon.core.rules import load_rules, rule_ids
+from secmon.core.settings import TOP_KEYS
 from secmon.core.waiverfiles import load_waivers
 
 if TYPE_CHECKING:
@@ -55,6 +56,22 @@ def use_of(document: Any) -> PackUse:
         if "waivers" in document:
             return "waivers"
     return "rules"
+
+
+def is_configuration(document: Any) -> bool:
+    """Say whether a document is a secmon.yml, which stands beside packs and holds none.
+
+    Args:
+        document: what the YAML reader gave.
+
+    Returns:
+        Whether it has a section that only a configuration has.
+    """
+    if not isinstance(document, dict):
+        return False
+    return isinstance(document.get("rules"), dict) or any(
+        key in document for key in TOP_KEYS if key != "rules"
+    )
 
 
 def load_content(

@@ -116,6 +116,7 @@ def _read_rule(cursor: Cursor, registry: Registry) -> Rule | None:
     _require_one_verdict(cursor, fields)
     kind = _read_kind(fields, check)
     if kind is None or check is None:
+        _check_shapes(fields)
         return None
     params = _read_logic(cursor, fields, kind)
     sound = len(cursor.faults) == before
@@ -137,6 +138,13 @@ def _read_rule(cursor: Cursor, registry: Registry) -> Rule | None:
     )
     tests = read_tests(fields["tests"], rule, kind) if "tests" in fields else ()
     return replace(rule, tests=tests) if len(cursor.faults) == before else None
+
+
+def _check_shapes(fields: dict[str, Cursor]) -> None:
+    """Tell of what is no predicate of any kind; the rest cannot be checked against a kind that is unknown."""
+    for key in ("where", "require"):
+        if key in fields and not isinstance(fields[key].value, dict) and fields[key].value != NEVER:
+            fields[key].wrong("a mapping of fields")
 
 
 def _read_check(fields: dict[str, Cursor], registry: Registry) -> CheckSpec | None:

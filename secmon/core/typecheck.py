@@ -269,7 +269,8 @@ def _param(cursor: Cursor, reference: Reference, scope: Scope) -> Param | None:
     if param is None and reference.name in scope.broken:
         return None
     if param is None:
-        cursor.fault(f"there is no parameter ${reference.name}", suggest(reference.name, scope.params))
+        advice = suggest(f"${reference.name}", [f"${name}" for name in scope.params])
+        cursor.fault(f"there is no parameter ${reference.name}", advice or "declare it under params")
         return None
     scope.used.add(reference.name)
     return param

@@ -129,8 +129,7 @@ def test_the_language(site, tmp_path, environment, lang, configured, expected):
 
 def test_twenty_mistakes_in_one_folder_are_told_in_one_run(tmp_path):
     for path in DATA.iterdir():
-        text = path.read_text(encoding="utf-8").replace("HERE", str(tmp_path))
-        (tmp_path / path.name).write_text(text, encoding="utf-8")
+        (tmp_path / path.name).write_bytes(path.read_bytes().replace(b"HERE", bytes(tmp_path)))
     found = [line.replace(str(tmp_path), "HERE") for line in faults(tmp_path / "secmon.yml")]
     expected = (DATA / "expected.txt").read_text(encoding="utf-8").splitlines()
     assert found == expected

@@ -45,6 +45,8 @@ def test_right_constants(operator, name, text):
         ("lt", "port", "null", "a number is wanted, not null"),
         ("eq", "port", "1.5", "a whole number is wanted, not 1.5"),
         ("eq", "port", "'+5'", 'a number is wanted, not "+5"; remove the quotes'),
+        ("eq", "port", "022", 'a number is wanted, not "022"; write it without the zero in front'),
+        ("eq", "port", "'0'", 'a number is wanted, not "0"; remove the quotes'),
         ("eq", "port", "x", 'a number is wanted, not "x"'),
         ("between", "port", "5", "a list is wanted, not 5"),
         ("in", "user", "x", 'a list is wanted, not "x"; write [x]'),

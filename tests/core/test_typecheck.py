@@ -127,7 +127,7 @@ def test_right_predicates(text):
         ("any: {port: 1}", "f.yml:1:6: any: a list is wanted, not a mapping"),
         ("any: [5]", "f.yml:1:7: any[0]: a mapping of fields is wanted, not 5"),
         ("not: 5", "f.yml:1:6: not: a mapping of fields is wanted, not 5"),
-        ("port: $lmit", "f.yml:1:7: port: there is no parameter $lmit; did you mean limit?"),
+        ("port: $lmit", "f.yml:1:7: port: there is no parameter $lmit; did you mean $limit?"),
         ("port: $name", "f.yml:1:7: port: $name is text; eq on port takes number"),
         (
             "port: {in: $names}",
@@ -154,7 +154,7 @@ def test_right_predicates(text):
             "listed_in: $limit",
             "f.yml:1:12: listed_in: $limit is of type integer; listed_in takes one of type predicates",
         ),
-        ("listed_in: $alow", "f.yml:1:12: listed_in: there is no parameter $alow; did you mean allow?"),
+        ("listed_in: $alow", "f.yml:1:12: listed_in: there is no parameter $alow; did you mean $allow?"),
         ("names: {some: {eq: $fact.user}}", "f.yml:1:20: names.some.eq: $fact. means nothing here"),
         ("version: {version_lt: 'a b'}", None),
     ],
@@ -190,7 +190,7 @@ def test_entries_of_a_list():
         "f.yml:1:3: [0].listed_in: an entry cannot refer to a list"
     ]
     assert faults_of("[{port: $limit}]", check_entries) == [
-        "f.yml:1:9: [0].port: there is no parameter $limit"
+        "f.yml:1:9: [0].port: there is no parameter $limit; declare it under params"
     ]
     assert faults_of("{port: 1}", check_entries) == ["f.yml:1:1: a list is wanted, not a mapping"]
 

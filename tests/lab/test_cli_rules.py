@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -46,10 +47,25 @@ def test_every_fault_is_a_line_and_two():
     assert done.returncode == 2
     lines = done.stdout.splitlines()
     assert all(line.startswith(f"{BAD}/") for line in lines)
-    assert done.stderr == f"secmon: {len(lines)} faults in 8 files\n"
-    faults = json.loads(rules("check", BAD, "--format", "json").stdout)["faults"]
-    told = [f"{fault['file']}:{fault['line']}:{fault['column']}" for fault in faults]
-    assert told == [":".join(line.split(":")[:3]) for line in lines]
+    assert done.stderr == f"secmon: {len(lines) - 1} faults in 11 files, 1 warning\n"
+    told = json.loads(rules("check", BAD, "--format", "json").stdout)
+    (warning,) = told["warnings"]
+    assert warning["key"] == "W-3"
+    places = [f"{fault['file']}:{fault['line']}:{fault['column']}" for fault in told["faults"]]
+    assert places == [":".join(line.split(":")[:3]) for line in lines if ": warning: " not in line]
+
+
+def test_what_would_bring_a_reader_down_hides_no_other_mistake(tmp_path):
+    folder = shutil.copytree(BAD, tmp_path / "bad")
+    before = rules("check", folder).stdout.splitlines()
+    (folder / "brackets.yml").write_text("rules: " + "[" * 40_000)
+    (folder / "huge.yml").write_text("rules: '" + "x" * 10_000_000 + "'")
+    after = rules("check", folder).stdout.splitlines()
+    assert [line.removeprefix(f"{folder}/") for line in after if line not in before] == [
+        "brackets.yml:1:39: more than 32 levels inside each other; is a bracket or a quote missing?",
+        f"huge.yml:1:1: {folder}/huge.yml is larger than 5000000 bytes; split it",
+    ]
+    assert len(after) == len(before) + 2
 
 
 @pytest.mark.parametrize(("expect", "code"), [("pass", 0), ("fail", 1), ("passes", 2)])
@@ -139,7 +155,8 @@ def test_an_editor_can_use_the_schema(tmp_path):
         assert told.get("parse_errors", []) == []
         return {error["path"].removeprefix("$.") for error in told.get("errors", [])}
 
-    assert flagged(*(ROOT / "rules").rglob("*.yml")) == set()
+    shipped = [path for path in (ROOT / "rules").rglob("*.yml") if path.parent.name != "fingerprints"]
+    assert flagged(*shipped) == set()
     twice = "    title: {vi: Tên, en: no title}\n"
     (tmp_path / "rules.yml").write_text((BAD / "rules.yml").read_text().replace(twice, ""))
     assert flagged(tmp_path / "rules.yml") >= {
@@ -152,7 +169,10 @@ def test_an_editor_can_use_the_schema(tmp_path):
         "rules[0].maps['cis-8'][0]",
         "rules[0].tests[0].facts",
         "rules[0].tests[0].expect",
+        "rules[1]",
+        "rules[1].fix",
         "rules[1].for_each",
+        "rules[1].require",
     }
     assert flagged(BAD / "profile.yml", BAD / "overrides.yml") == {
         "profile.platform",
