@@ -11,16 +11,21 @@ import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.lab.ports_relay import tap
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = pathlib.Path(__file__).parents[2]
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 _SERVER = pathlib.Path(__file__).with_name("ports_host.py")
+_RELAY = pathlib.Path(__file__).with_name("ports_relay.py")
 _COMMON = (
     21,
     22,
@@ -108,6 +113,30 @@ SYN_PROXY = Host(
 )
 """Answers each SYN to ports 1-1000 itself, with window 0; behind it only port 80 is served."""
 
+_EVERYWHERE = """
+    table ip everywhere {
+        chain early { type nat hook prerouting priority dstnat; tcp dport 1-65535 redirect to :80; }
+        chain late { type filter hook output priority 0; tcp sport 80 tcp window set WINDOW; }
+    }
+"""
+
+HARD = (
+    SYN_PROXY,
+    Host("silent", rules=("drop",)),
+    Host("reset", (22, 80), rules=(_only("reject with tcp reset", 22, 80),)),
+    Host("prohibited", (22, 80), rules=(_only("reject with icmpx type admin-prohibited", 22, 80),)),
+    Host("late", (22, 80, 443), delay=1200),
+    Host("tarpit", (80,), script=_EVERYWHERE.replace("WINDOW", "0")),
+    Host(
+        "sticky",
+        (80,),
+        script=_EVERYWHERE.replace("WINDOW", "5"),
+        sysctls={"net/ipv4/tcp_window_scaling": "0"},
+    ),
+    Host("mirror", (80,), script=_EVERYWHERE.replace(" tcp window set WINDOW", " accept")),
+)
+"""Behind `tarpit`, `sticky` and `mirror` every port opens, with a window of 0, of 5, and an honest one."""
+
 
 class Running:
     """A host that runs.
@@ -122,6 +151,7 @@ class Running:
     def __init__(self, host: Host, netns: str, address: str, address6: str) -> None:
         self.host, self.netns, self.address, self.address6 = host, netns, address, address6
         self._server: subprocess.Popen[bytes] | None = None
+        self._relay: subprocess.Popen[bytes] | None = None
 
     def run(self, *command: str) -> str:
         """Run a program in its namespace; return what it prints."""
@@ -130,6 +160,17 @@ class Running:
     def nft(self, commands: str) -> None:
         """Load nftables commands in its namespace."""
         _run("ip", "netns", "exec", self.netns, "nft", "-f", "-", text=commands)
+
+    def link_late(self, port: str) -> None:
+        """Join its `eth0` to a bridge port by a link that lets what it sends out late."""
+        outer = tap(port)
+        script = [sys.executable, "-S", "-E", str(_RELAY), str(outer), "eth0", str(self.host.delay)]
+        self._relay = subprocess.Popen(
+            ["ip", "netns", "exec", self.netns, *script],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[outer],
+        )  # fmt: skip
+        os.close(outer)
+        assert self._relay.stdout.readline() == b"ready\n", f"{self.host.name}: no late link"
 
     def start(self, *, counting: bool) -> None:
         """Start its servers."""
@@ -147,15 +188,23 @@ class Running:
 
     def stop(self) -> None:
         """End its servers."""
-        if self._server:
-            self._server.stdin.close()
-            self._server.wait(timeout=20)
-            self._server.stdout.close()
+        for process in filter(None, (self._server, self._relay)):
+            process.stdin.close()
+            process.wait(timeout=20)
+            process.stdout.close()
 
     def _ask(self, order: str) -> bytes:
         self._server.stdin.write(f"{order}\n".encode())
         self._server.stdin.flush()
         return self._server.stdout.readline()
+
+
+def missing() -> str:
+    """Say what this machine lacks to run a lab, "" for nothing."""
+    if os.geteuid() != 0:
+        return "needs root"
+    absent = [program for program in ("ip", "nft") if shutil.which(program, path=_PATH) is None]
+    return f"needs the program {absent[0]}" if absent else ""
 
 
 class Lab(dict[str, Running]):
@@ -169,10 +218,10 @@ class Lab(dict[str, Running]):
 
     def __init__(self, number: int) -> None:
         super().__init__()
+        self.number = number
         self.networks = (f"198.18.{number}.0/24", f"fd5e:c307:{number:x}::/64")  # RFC 2544, RFC 4193
         self.nobody = f"198.18.{number}.250"
-        self.bridge = f"smp{os.getpid()}"[:15]
-        self.number = number
+        self.bridge = f"smports{number}"
 
     def addresses(self, host: int) -> tuple[str, str]:
         """Return the IPv4 and IPv6 address of the host of that number; 1 is this end."""
@@ -187,13 +236,14 @@ def lab(hosts: Sequence[Host] = HOSTS, *, counting: bool = False) -> Iterator[La
         hosts: at most 100.
         counting: let each count the packets that reach it (`Running.traffic`); costs it CPU.
     """
-    made = Lab(os.getpid() % 250)
-    _remove(made, hosts)  # what a killed run of this pid left behind
+    made = _claim()
     try:
-        _bridge(made)
         for number, host in enumerate(hosts, start=2):
-            made[host.name] = _host(made, host, number)
-            made[host.name].start(counting=counting)
+            address, address6 = made.addresses(number)
+            running = Running(host, _netns(made, host), address if host.ipv4 else address6, address6)
+            made[host.name] = running
+            _build(made, running, number)
+            running.start(counting=counting)
         yield made
     finally:
         for running in made.values():
@@ -201,20 +251,29 @@ def lab(hosts: Sequence[Host] = HOSTS, *, counting: bool = False) -> Iterator[La
         _remove(made, hosts)
 
 
-def _bridge(made: Lab) -> None:
-    address, address6 = made.addresses(1)
-    _run("ip", "link", "add", made.bridge, "type", "bridge", "mcast_snooping", "0")
-    _run("ip", "addr", "add", f"{address}/24", "dev", made.bridge)
-    _run("ip", "addr", "add", f"{address6}/64", "dev", made.bridge, "nodad")
-    _run("ip", "link", "set", made.bridge, "up")
+def _claim() -> Lab:
+    """Make the bridge of a lab that has a number of its own: two may be made at the same moment."""
+    for number in range(os.getpid() % 250, os.getpid() % 250 + 250):
+        made = Lab(number % 250)
+        bridge = ["ip", "link", "add", made.bridge, "type", "bridge", "mcast_snooping", "0"]
+        if subprocess.run(bridge, check=False, capture_output=True).returncode == 0:
+            address, address6 = made.addresses(1)
+            _run("ip", "addr", "add", f"{address}/24", "dev", made.bridge)
+            _run("ip", "addr", "add", f"{address6}/64", "dev", made.bridge, "nodad")
+            _run("ip", "link", "set", made.bridge, "up")
+            return made
+    raise AssertionError("no bridge can be made; remove labs that were left behind (ip link, smports...)")
 
 
-def _host(made: Lab, host: Host, number: int) -> Running:
+def _build(made: Lab, running: Running, number: int) -> None:
+    host, inside = running.host, ("ip", "-n", running.netns)
     address, address6 = made.addresses(number)
-    running = Running(host, _netns(made, host), address if host.ipv4 else address6, address6)
-    port, inside = f"smp{os.getpid()}.{number}"[:15], ("ip", "-n", running.netns)
+    port = f"{made.bridge}.{number}"
     _run("ip", "netns", "add", running.netns)
-    _run("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", running.netns)
+    if host.delay:
+        running.link_late(port)
+    else:
+        _run("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", running.netns)
     _run("ip", "link", "set", port, "master", made.bridge, "up")
     if host.ipv4:
         _run(*inside, "addr", "add", f"{address}/24", "dev", "eth0")
@@ -222,7 +281,6 @@ def _host(made: Lab, host: Host, number: int) -> Running:
     _run(*inside, "link", "set", "lo", "up")
     _run(*inside, "link", "set", "eth0", "up")
     _temper(running)
-    return running
 
 
 def _temper(running: Running) -> None:
@@ -232,20 +290,6 @@ def _temper(running: Running) -> None:
         running.nft(f"table inet host {{ chain input {{ {'; '.join(rules)}; }}; }}\n")
     if host.script:
         running.nft(host.script)
-    if host.delay:
-        running.run(
-            "tc",
-            "qdisc",
-            "add",
-            "dev",
-            "eth0",
-            "root",
-            "netem",
-            "limit",
-            "100000",
-            "delay",
-            f"{host.delay}ms",
-        )
     for name, value in host.sysctls.items():
         running.run("sh", "-c", f"echo {value} > /proc/sys/{name}")
 

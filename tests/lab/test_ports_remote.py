@@ -1,4 +1,5 @@
-"""TCP ports of hosts in network namespaces, against `nmap -sT`; and what is told of hosts that hide."""
+"""TCP ports of the hosts of ports_lab by the connect engine, against the truth and against `nmap`; and what is
+told of hosts that hide, and of targets that cannot be looked at."""
 
 from __future__ import annotations
 
@@ -11,44 +12,42 @@ import time
 
 import pytest
 
+from secmon.checks.ports import portlist
 from secmon.checks.ports.probe import remote
 from secmon.core.contract import Task, Unavailable
 from secmon.core.model import Completeness, Form, Reason, Target, Vantage
+from tests.lab.ports_lab import HARD, HOSTS, Host, Lab, Running, lab, missing
 from tests.support import Collector
 
-HERE, THERE, NOBODY = "198.18.7.1", "198.18.7.2", "198.18.7.9"  # RFC 2544, on a veth pair of our own
-HERE6, THERE6 = "fd5e:c307::1", "fd5e:c307::2"
-NETWORKS = ("198.18.7.0/24", "fd5e:c307::/64")
-OPEN = (22, 23, 80, 443, 3306, 8080, 8443, 27017)
-SERVE = """
-import socket, sys, time
-keep = []
-for port in map(int, sys.argv[1].split(",")):
-    keep.append(socket.create_server(("0.0.0.0", port)))
-keep.append(socket.create_server(("::", 8081), family=socket.AF_INET6))
-print("ready", flush=True)
-sys.stdin.read()
-"""
+LOST_ONCE = Host(
+    "forgetful",
+    (22, 80, 443),
+    script="""
+        table inet forgetful {
+            set knocked { type inet_service; flags dynamic; timeout 60s; }
+            chain host {
+                type filter hook input priority 0;
+                tcp flags & (syn|ack) == syn tcp dport != @knocked add @knocked { tcp dport } drop
+            }
+        }
+    """,
+)
+"""The first SYN to each port is lost."""
 
 
-def host(name: str, **options: object) -> Target:
-    return Target("fw", "ports", Form.HOST, name, Vantage.OUTSIDE, {"host": name, **options})
+def host(address: str, **options: object) -> Target:
+    return Target("fw", "ports", Form.HOST, address, Vantage.OUTSIDE, {"host": address, **options})
 
 
-def endpoint(name: str, port: int, **options: object) -> Target:
-    return Target(
-        "fw",
-        "ports",
-        Form.ENDPOINT,
-        f"{name}:{port}",
-        Vantage.OUTSIDE,
-        {"host": name, "port": port, **options},
-    )
+def endpoint(address: str, port: int, **options: object) -> Target:
+    options = {"host": address, "port": port, **options}
+    return Target("fw", "ports", Form.ENDPOINT, f"{address}:{port}", Vantage.OUTSIDE, options)
 
 
-def look(*targets: Target, ports="top", rate=5000, deadline=60.0, networks=NETWORKS) -> Collector:
+def look(*targets: Target, ports="top", rate=2000, deadline=60.0, networks=(), exclude=()) -> Collector:
     collector = Collector()
-    task = Task("ports", "remote", targets, {"ports": ports, "rate": rate}, networks, (), deadline, 0.0)
+    settings = {"ports": ports, "rate": rate, "exclude": exclude}
+    task = Task("ports", "remote", targets, settings, networks, (), deadline, 0.0)
     remote.observe(remote.acquire(task), collector)
     return collector
 
@@ -57,148 +56,184 @@ def found(collector: Collector, text: str, state="open") -> set[int]:
     return {fact.values["port"] for fact in collector.seen[text].facts if fact.values["state"] == state}
 
 
-@pytest.fixture
-def lab(needs):
-    """A host in a namespace of its own, with TCP servers; calling it runs a command there."""
-    needs("ip", "nft", root=True)
-    name = f"secmon-{os.getpid()}"
-    near, far = f"sm{os.getpid() % 100000}a", f"sm{os.getpid() % 100000}b"
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, capture_output=True)
-
-    def inside(*command: str) -> None:
-        run("ip", "netns", "exec", name, *command)
-
-    run("ip", "netns", "add", name)
-    server = None
-    try:
-        run("ip", "link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
-        run("ip", "addr", "add", f"{HERE}/24", "dev", near)
-        run("ip", "addr", "add", f"{HERE6}/64", "dev", near, "nodad")
-        run("ip", "link", "set", near, "up")
-        inside("ip", "addr", "add", f"{THERE}/24", "dev", far)
-        inside("ip", "addr", "add", f"{THERE6}/64", "dev", far, "nodad")
-        inside("ip", "link", "set", far, "up")
-        inside("ip", "link", "set", "lo", "up")
-        server = subprocess.Popen(
-            ["ip", "netns", "exec", name, "python3", "-c", SERVE, ",".join(map(str, OPEN))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert server.stdout.readline() == "ready\n"
-        yield inside
-    finally:
-        if server:
-            server.communicate()
-        subprocess.run(["ip", "link", "del", near], check=False, capture_output=True)
-        run("ip", "netns", "del", name)
+def states(collector: Collector) -> dict[str, list[str]]:
+    return {text: [fact.values["state"] for fact in seen.facts] for text, seen in collector.seen.items()}
 
 
-def nft(inside, rule: str) -> None:
-    inside(
-        "nft",
-        f"add table inet t; add chain inet t c {{ type filter hook input priority 0; }}; add rule inet t c {rule}",
-    )
+@pytest.fixture(scope="module")
+def made():
+    if lacks := missing():
+        pytest.skip(lacks)
+    with lab((*HOSTS, *HARD, LOST_ONCE)) as made:
+        yield made
 
 
-def nmap(address: str, ports: str) -> set[int]:
-    text = subprocess.run(
-        ["nmap", "-sT", "-n", "-Pn", "-p", ports, "-oG", "-", address],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+def see(made: Lab, *targets: Target, **options) -> Collector:
+    return look(*targets, networks=made.networks, **options)
+
+
+def nmap(running: Running, ports: str) -> set[int]:
+    family = ["-6"] if ":" in running.address else []
+    command = ["nmap", *family, "-sT", "-n", "-Pn", "-T4", "-p", ports, "-oG", "-", running.address]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return {int(port) for port in re.findall(r"(\d+)/open/tcp", text)}
 
 
-def test_open_ports_equal_those_of_nmap(lab, needs):
-    needs("nmap")
-    seen = look(host(THERE), ports="1-10000,27017", rate=20_000)
-    assert found(seen, THERE) == nmap(THERE, "1-10000,27017") == set(OPEN)
-    assert seen.seen[THERE].detail.endswith("Of 10001 ports: 8 open, 9993 closed.")
+def test_every_open_port_of_eight_hosts_is_found_and_none_is_invented(made):
+    seen = see(made, *(host(made[one.name].address) for one in HOSTS), rate=1000)
+    top = set(portlist.parse("top"))
+    told = {one.name: found(seen, made[one.name].address) for one in HOSTS}
+    assert told == {one.name: top & set(one.tcp) for one in HOSTS}
+    assert sum(len(ports) for name, ports in told.items() if name != "six") == 44
+    assert {one.looked["port"] for one in seen.seen.values()} == {None}
     assert seen.canaries == [(None, "")]
 
 
-def test_top_finds_what_it_lists(lab):
-    seen = look(host(THERE))
-    assert found(seen, THERE) == set(OPEN)
-    assert (seen.seen[THERE].completeness, seen.seen[THERE].looked) == (Completeness.OK, {"port": None})
+@pytest.mark.parametrize("name", ["fifty", "six", "udp"])
+def test_open_ports_equal_those_of_nmap(made, needs, name):
+    needs("nmap")
+    running = made[name]
+    seen = see(made, host(running.address), ports="1-9000,20000-20200", rate=20_000)
+    assert found(seen, running.address) == nmap(running, "1-9000,20000-20200") == set(running.host.tcp)
+    opened, closed = len(running.host.tcp), 9201 - len(running.host.tcp)
+    words = f"{opened} open, {closed} closed" if opened else f"{closed} closed"
+    assert seen.seen[running.address].detail.endswith(f"Of 9201 TCP ports: {words}.")
 
 
-def test_one_port_is_told_but_is_no_look_at_the_host(lab):
-    alone = look(endpoint(THERE, 24)).seen[f"{THERE}:24"]
+def test_one_port_is_told_but_is_no_look_at_the_host(made):
+    address = made["five"].address
+    alone = see(made, endpoint(address, 24)).seen[f"{address}:24"]
     assert [fact.values["state"] for fact in alone.facts] == ["closed"]
     assert (alone.completeness, alone.looked) == (Completeness.PARTIAL, {"port": Reason.NOT_CONFIGURED})
-    beside = look(host(THERE), endpoint(THERE, 24)).seen[f"{THERE}:24"]
+    beside = see(made, host(address), endpoint(address, 24)).seen[f"{address}:24"]
     assert (beside.completeness, beside.looked) == (Completeness.OK, {"port": None})
 
 
-def test_ipv6_is_looked_at(lab):
-    assert found(look(host(THERE6), ports="8080-8082"), THERE6) == {8081}
+def test_ipv6_is_looked_at_where_ipv4_is_too(made):
+    address = made["drop"].address6
+    assert found(see(made, host(address)), address) == set(made["drop"].host.tcp)
 
 
-def test_a_dropping_firewall_leaves_ports_without_reply(lab):
-    nft(lab, "tcp dport 1000-1999 drop")
-    seen = look(host(THERE), ports="22,1000-1099", rate=20_000).seen[THERE]
-    assert seen.detail.endswith("Of 101 ports: 1 open, 100 without reply.")
+def test_a_dropping_firewall_leaves_ports_without_reply(made):
+    address = made["drop"].address
+    seen = see(made, host(address), ports="22,1000-1099").seen[address]
+    assert seen.detail.endswith("Of 101 TCP ports: 1 open, 100 without reply.")
 
 
-def test_an_icmp_error_is_filtered(lab):
-    nft(lab, "tcp dport 1000 reject with icmpx type admin-prohibited")
-    seen = look(endpoint(THERE, 1000), endpoint(THERE, 22), endpoint(THERE, 1)).seen
-    states = {text: [fact.values["state"] for fact in one.facts] for text, one in seen.items()}
-    assert states == {f"{THERE}:1000": ["filtered"], f"{THERE}:22": ["open"], f"{THERE}:1": ["closed"]}
-    alone = look(endpoint(THERE, 1000)).seen[f"{THERE}:1000"]
+@pytest.mark.parametrize(
+    ("name", "state"), [("reject", "filtered"), ("prohibited", "filtered"), ("reset", "closed")]
+)
+def test_a_refusal_by_icmp_is_filtered_and_one_by_reset_is_closed(made, name, state):
+    """ICMP port unreachable gives `connect` the same error as a reset."""
+    address = made[name].address
+    seen = see(made, endpoint(address, 1000), endpoint(address, 22))
+    assert states(seen) == {f"{address}:1000": [state], f"{address}:22": ["open"]}
+
+
+def test_an_icmp_error_alone_is_no_sign_of_life(made):
+    text = f"{made['prohibited'].address}:1000"
+    alone = see(made, endpoint(made["prohibited"].address, 1000)).seen[text]
     assert alone.reason is Reason.UNREACHABLE, "the error may come from a router"
 
 
-def test_a_silent_host_is_never_closed(lab):
-    nft(lab, "drop")
-    seen = look(host(THERE), endpoint(THERE, 23), ports="1-50").seen
-    assert (seen[THERE].completeness, seen[THERE].looked) == (Completeness.FAILED, {"port": Reason.TIMEOUT})
-    assert [fact.values["state"] for fact in seen[f"{THERE}:23"].facts] == ["no_reply"]
-    assert seen[f"{THERE}:23"].looked == {"port": Reason.TIMEOUT}
+def test_a_host_that_limits_its_icmp_is_still_looked_at_whole(made):
+    seen = see(made, host(made["reject"].address), rate=1000).seen[made["reject"].address]
+    assert seen.reason is None
+    assert [fact.values["port"] for fact in seen.facts] == [22, 53, 8000]
+    assert "without reply" in seen.detail, "the kernel answers few SYNs a second by ICMP"
 
 
-def test_an_address_that_nobody_has_is_down(lab):
-    seen = look(host(NOBODY), ports="1-50").seen[NOBODY]
-    assert seen.completeness is Completeness.FAILED
+def test_a_silent_host_is_never_closed(made):
+    address = made["silent"].address
+    seen = see(made, host(address), endpoint(address, 23), ports="1-50").seen
+    assert (seen[address].completeness, seen[address].looked) == (
+        Completeness.FAILED,
+        {"port": Reason.TIMEOUT},
+    )
+    assert [fact.values["state"] for fact in seen[f"{address}:23"].facts] == ["not_measured"]
+    assert seen[f"{address}:23"].looked == {"port": Reason.TIMEOUT}
+
+
+def test_an_address_that_nobody_has_is_down(made):
+    seen = see(made, host(made.nobody), ports="1-50").seen[made.nobody]
+    assert (seen.completeness, seen.facts) == (Completeness.FAILED, [])
     assert seen.reason in (Reason.TIMEOUT, Reason.UNREACHABLE)
 
 
-def test_one_lost_packet_hides_no_port(lab):
-    # Each connection's first SYN is lost: the kernel's conntrack is not needed, a set remembers who knocked.
-    lab("nft", "add table inet t; add set inet t seen { type inet_service; flags dynamic; timeout 60s; };"
-        "add chain inet t c { type filter hook input priority 0; };"
-        "add rule inet t c tcp flags & (syn|ack) == syn tcp dport != @seen add @seen { tcp dport } drop")  # fmt: skip
-    assert found(look(host(THERE), ports=",".join(map(str, OPEN))), THERE) == set(OPEN)
+def test_one_lost_packet_hides_no_port(made):
+    address = made["forgetful"].address
+    assert found(see(made, host(address), ports="1-500"), address) == {22, 80, 443}
 
 
-def test_a_syn_proxy_invents_no_open_port(lab):
-    lab("nft", "add table inet t; add chain inet t p { type filter hook prerouting priority raw; };"
-        "add rule inet t p tcp dport 1-400 tcp flags syn notrack;"
-        "add chain inet t c { type filter hook input priority 0; };"
-        "add rule inet t c tcp dport 1-400 ct state invalid,untracked synproxy mss 1460 wscale 7 timestamp sack-perm;"
-        "add rule inet t c ct state invalid drop")  # fmt: skip
-    seen = look(host(THERE), ports="1-400").seen[THERE]
+def test_answers_that_are_more_than_a_second_late_count(made):
+    address = made["late"].address
+    seen = see(made, host(address), ports="1-500")
+    assert found(seen, address) == {22, 80, 443}
+    assert seen.seen[address].detail.endswith("Of 500 TCP ports: 3 open, 497 closed.")
+
+
+def test_behind_a_syn_proxy_the_one_service_is_found_and_nothing_is_invented(made):
+    address = made["proxy"].address
+    seen = see(made, host(address), endpoint(address, 443), ports="1-1000")
+    assert found(seen, address) == {80}
+    assert seen.seen[address].reason is Reason.TARPIT
+    assert seen.seen[address].completeness is Completeness.PARTIAL
+    assert seen.seen[address].detail.endswith("Of 1000 TCP ports: 1 open, 999 unreliable.")
+    assert found(seen, f"{address}:443", "unreliable") == {443}
+
+
+@pytest.mark.parametrize("name", ["tarpit", "sticky", "mirror"])
+def test_a_host_that_opens_everything_is_not_believed(made, name):
+    address = made[name].address
+    seen = see(made, host(address), ports="1-300").seen[address]
     assert (seen.facts, seen.reason, seen.completeness) == ([], Reason.TARPIT, Completeness.FAILED)
+    assert seen.detail.endswith("Of 300 TCP ports: 300 unreliable.")
 
 
-def test_the_rate_is_a_budget_of_packets(lab):
-    lab("nft", "add table inet t; add chain inet t c { type filter hook input priority -10; };"
-        "add rule inet t c tcp flags & (syn|ack) == syn counter")  # fmt: skip
-    started = time.monotonic()
-    seen = look(host(THERE), ports="1-250", rate=100).seen[THERE]
-    assert seen.reason is Reason.NOT_CONFIGURED
-    # 250 SYNs and two more packets for each of three open ports: the last SYN goes 2.5 s after the first.
-    assert time.monotonic() - started >= 250 / 100 - 0.1
+@pytest.mark.parametrize("name", ["tarpit", "sticky"])
+def test_a_port_whose_window_stays_shut_is_unreliable_also_alone(made, name):
+    address = made[name].address
+    assert states(see(made, endpoint(address, 7)))[f"{address}:7"] == ["unreliable"]
 
 
-def test_the_deadline_leaves_the_rest_not_measured(lab):
-    seen = look(host(THERE), endpoint(THERE, 22), ports="1-5000", rate=100, deadline=2.0).seen
-    assert (seen[THERE].completeness, seen[THERE].reason) == (Completeness.PARTIAL, Reason.TIMEOUT)
-    assert "were not measured before the deadline" in seen[THERE].detail
-    assert [fact.values["state"] for fact in seen[f"{THERE}:22"].facts] == ["open"], "narrow looks go first"
+def test_the_deadline_leaves_the_rest_not_measured(made):
+    address = made["five"].address
+    seen = see(made, host(address), endpoint(address, 22), ports="1-5000", rate=100, deadline=2.0).seen
+    assert (seen[address].completeness, seen[address].reason) in (
+        (Completeness.PARTIAL, Reason.TIMEOUT),  # by chance an open port was among the first
+        (Completeness.FAILED, Reason.TIMEOUT),
+    )
+    assert "were not measured before the deadline" in seen[address].detail
+    assert re.search(r"[0-9]{4} not measured\.$", seen[address].detail)
+    assert [fact.values["state"] for fact in seen[f"{address}:22"].facts] == ["open"], "narrow looks go first"
+
+
+def test_what_is_excluded_is_never_touched():
+    hosts = (Host("fragile", (22, 80, 443)), Host("printer", (80, 9100)))
+    if lacks := missing():
+        pytest.skip(lacks)
+    with lab(hosts, counting=True) as made:
+        fragile, printer = made["fragile"], made["printer"]
+        exclude = (fragile.address, f"{made.networks[0]}:9100-9107", "443")
+        seen = see(
+            made,
+            host(fragile.address, named=True),
+            host(printer.address),
+            ports="80,443,9100",
+            exclude=exclude,
+        )
+        assert fragile.traffic()["packets"] == 0
+        assert printer.traffic()["syn"] == 1
+    assert (seen.seen[fragile.address].reason, seen.seen[fragile.address].completeness) == (
+        Reason.NOT_ALLOWED,
+        Completeness.FAILED,
+    )
+    assert seen.seen[fragile.address].detail.startswith(
+        f"checks.ports.exclude forbids to touch {fragile.address}"
+    )
+    assert states(seen)[printer.address] == ["open", "not_measured", "not_measured"]
+    assert seen.seen[printer.address].reason is Reason.NOT_ALLOWED
+    assert "443, 9100" in seen.seen[printer.address].detail
 
 
 def test_the_gate_stops_what_is_not_allowed():
@@ -208,10 +243,11 @@ def test_the_gate_stops_what_is_not_allowed():
         endpoint("169.254.169.254", 80, named=True),
     )
     started = time.monotonic()
-    seen = look(*targets, ports="22", networks=(), deadline=60.0).seen
+    seen = look(*targets, ports="22").seen
     assert time.monotonic() - started < 30, "there is nothing to wait for"
     assert {one.reason for one in seen.values()} == {Reason.NOT_ALLOWED}
-    assert all(one.completeness is Completeness.FAILED and not one.facts for one in seen.values())
+    assert {one.completeness for one in seen.values()} == {Completeness.FAILED}
+    assert {fact.values["state"] for one in seen.values() for fact in one.facts} == {"not_measured"}
 
 
 def test_targets_that_cannot_be_looked_at_say_why():
@@ -224,11 +260,15 @@ def test_targets_that_cannot_be_looked_at_say_why():
     assert seen["127.0.0.1"].reason is Reason.NOT_CONFIGURED
 
 
-def test_bad_ports_are_named():
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [("ports", "22,htp", "'htp'"), ("exclude", ("10.0.0.0/8", "printer"), "'printer'")],
+)
+def test_settings_that_cannot_be_read_are_named_and_nothing_is_looked_at(setting, value, named):
     with pytest.raises(Unavailable) as caught:
-        look(host("127.0.0.1"), ports="22,htp")
+        look(host("127.0.0.1"), **{setting: value})
     assert caught.value.reason is Reason.NOT_CONFIGURED
-    assert "'htp'" in caught.value.detail
+    assert f"checks.ports.{setting}: {named}" in caught.value.detail
 
 
 def test_no_port_of_this_host_reaches_itself():

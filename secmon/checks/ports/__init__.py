@@ -51,6 +51,15 @@ CHECK: Final = CheckSpec(
             minimum=0,
             maximum=100_000,
         ),
+        SettingSpec(
+            name="exclude",
+            type="texts",
+            default=(),
+            en="What is never touched: addresses, networks, or ports of them or of every host, such as "
+            "`192.0.2.7`, `192.0.2.0/24:161`, `9100-9107`",
+            vi="Những gì không bao giờ được chạm tới: địa chỉ, mạng, hoặc cổng của chúng hay của mọi máy, "
+            "như `192.0.2.7`, `192.0.2.0/24:161`, `9100-9107`",
+        ),
     ),
     metrics=(
         MetricSpec(

@@ -1,4 +1,4 @@
-"""Conclude what a connect scan of one target saw: facts, and whether the look was complete.
+"""Conclude what was seen of the ports of one target: facts, and whether the look was complete.
 
 A host that is down, and a port that was not measured, never become "closed". A look at fewer ports than `top`
 is told, but is no complete look at the host: else naming one harmless port would satisfy every rule about the
@@ -8,6 +8,7 @@ others.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -15,59 +16,110 @@ from typing import TYPE_CHECKING, Final
 from secmon.core.model import Completeness, Fact, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 class State(StrEnum):
-    """What a connection to a port met, the most exposed first."""
+    """What was met at a port, the most exposed first."""
 
     OPEN = "open"
     UNRELIABLE = "unreliable"
     CLOSED = "closed"
     FILTERED = "filtered"
     NO_REPLY = "no_reply"
+    NOT_MEASURED = "not_measured"
 
 
 _EXPOSURE: Final = {state: rank for rank, state in enumerate(State)}
 _WORDS: Final = {
     State.OPEN: "open",
-    State.UNRELIABLE: "reset after they opened",
+    State.UNRELIABLE: "unreliable",
     State.CLOSED: "closed",
     State.FILTERED: "filtered",
     State.NO_REPLY: "without reply",
+    State.NOT_MEASURED: "not measured",
 }
-_ANSWERS: Final = frozenset({State.OPEN, State.UNRELIABLE})
-OF_THE_HOST: Final = _ANSWERS | {State.CLOSED}
+ANSWERS: Final = frozenset({State.OPEN, State.UNRELIABLE})
+OF_THE_HOST: Final = ANSWERS | {State.CLOSED}
 """What only the host itself sends; an ICMP error may come from a router, or from this host."""
 
-_FEW: Final = 16
+FEW: Final = 16
 """Ports, each of which is told whatever its state; of more, the unremarkable ones are counted."""
 _NARROW: Final = (
     "Only the ports named were looked at, which says nothing of the others; name the host alone and `top` to "
     "judge it."
 )
 
-_TARPIT_PORTS: Final = 64
-_TARPIT_RATIO: Final = 0.9
+LEAST_WINDOW: Final = 16
+"""Bytes that a peer must be ready to take. SYN proxies announce 0 until they know who listens, and tarpits
+for good, or next to nothing (5 by xt_TARPIT, 10 by LaBrea); the smallest stacks announce more."""
+
+_MANY: Final = 64
+_NEARLY_ALL: Final = 0.9
+
+IDENTITY: Final = ("service", "product", "version", "cpe", "banner")
+"""Fields that identification fills."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one address of a target showed.
+    """What one address of a target showed over one protocol.
 
     Attributes:
         address: resolved address.
+        asked: ports that were to be measured.
         states: port -> what was met; a port that was not measured is absent.
         failure: why nothing (more) could be measured, None where nothing hindered.
         detail: one sentence on the failure.
-        alive: a port of another target on this address answered.
+        alive: the host answered somewhere, be it for another target.
+        proto: `tcp` or `udp`.
+        excluded: ports of `asked` that the configuration forbids to touch.
     """
 
     address: str
+    asked: Sequence[int]
     states: Mapping[int, State]
     failure: Reason | None = None
     detail: str = ""
     alive: bool = False
+    proto: str = "tcp"
+    excluded: frozenset[int] = frozenset()
+
+    @property
+    def lives(self) -> bool:
+        """Tell whether the host gave a sign of life."""
+        return self.alive or not OF_THE_HOST.isdisjoint(self.states.values())
+
+    def told(self) -> dict[int, State]:
+        """Return what is told of each port.
+
+        The silence of a host that gave no sign of life says nothing of a port, nor does the answer of one
+        that opens nearly all.
+        """
+        replaced = {State.OPEN: State.UNRELIABLE} if nearly_all_open(self.states) else {}
+        if not self.lives:
+            replaced[State.NO_REPLY] = State.NOT_MEASURED
+        met = ((port, self.states.get(port, State.NOT_MEASURED)) for port in self.asked)
+        return {port: replaced.get(state, state) for port, state in met}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A port of an address.
+
+    Attributes:
+        address: resolved address.
+        proto: `tcp` or `udp`.
+        port: number.
+    """
+
+    address: str
+    proto: str
+    port: int
+
+
+Identified = Mapping[Place, Mapping[str, str | None] | Reason]
+"""What identification says of ports: the fields of IDENTITY, or why there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,85 +141,124 @@ class Conclusion:
         """Return how the observation ends."""
         if self.reason is None:
             return Completeness.OK
-        seen = self.facts or self.reason is Reason.NOT_CONFIGURED
-        return Completeness.PARTIAL if seen else Completeness.FAILED
+        measured = any(fact.values["state"] != State.NOT_MEASURED for fact in self.facts)
+        return (
+            Completeness.PARTIAL if measured or self.reason is Reason.NOT_CONFIGURED else Completeness.FAILED
+        )
 
 
-def conclude(host: str, ports: Sequence[int], seen: Sequence[Seen], *, narrow: bool) -> Conclusion:
+def nearly_all_open(states: Mapping[int, State]) -> bool:
+    """Tell whether so many ports are open as no host serves, but a SYN proxy or a tarpit shows.
+
+    Args:
+        states: port -> what was met.
+    """
+    opened = sum(state is State.OPEN for state in states.values())
+    return len(states) >= _MANY and opened > _NEARLY_ALL * len(states)
+
+
+def conclude(
+    host: str, seen: Sequence[Seen], identified: Identified, *, narrow: bool, note: str = ""
+) -> Conclusion:
     """Conclude what was seen of a target.
 
     Args:
         host: the host as the target names it.
-        ports: ports that were to be measured.
         seen: what each of its addresses showed, at least one.
+        identified: what identification says of open ports; nothing where it is off.
         narrow: nothing looks at the rest of the host.
+        note: a sentence on how it was looked at, "" for nothing.
 
     Returns:
         One fact for each port that answers, of a few ports one for each, and why the look was not complete.
     """
-    each = len(ports) <= _FEW
-    judged = [(entry, *_hindrance(entry, ports)) for entry in seen]
-    told = [entry for entry, reason, _ in judged if reason is not Reason.TARPIT]
-    facts = tuple(fact for port in sorted(ports) for fact in _port(host, port, told, each=each))
-    rest = [(Reason.NOT_CONFIGURED, _NARROW)] if narrow else []
-    hindrances = [(reason, detail) for _, reason, detail in judged if reason] + rest
+    met = _most_exposed(seen)
+    counts = Counter(met.values())
+    told = {State.OPEN} | ({State.UNRELIABLE} if counts[State.UNRELIABLE] <= FEW else set())
+    each = len(met) <= FEW
+    facts = tuple(
+        _fact(host, place, state, identified) for place, state in met.items() if each or state in told
+    )
+    hindrances = [found for entry in seen for found in _hindrances(entry)]
+    if narrow:
+        hindrances.append((Reason.NOT_CONFIGURED, _NARROW))
     reason, detail = hindrances[0] if hindrances else (None, "")
-    counts = "" if each else _counts(ports, seen)
-    return Conclusion(facts, reason, " ".join(filter(None, (detail, counts))))
+    summary = "" if each else _summary(met)
+    return Conclusion(facts, reason, " ".join(filter(None, (detail, summary, note))))
 
 
-def _port(host: str, port: int, seen: Sequence[Seen], *, each: bool) -> list[Fact]:
-    """Return the fact of a port, from the address where it is most exposed; none where it is unremarkable."""
-    states = [(entry.states[port], entry.address) for entry in seen if port in entry.states]
-    if not states:
-        return []
-    state, address = min(states, key=lambda pair: _EXPOSURE[pair[0]])
-    if not each and state not in _ANSWERS:
-        return []
-    values = {"host": host, "proto": "tcp", "port": port, "state": state.value, "address": address}
-    return [Fact("port", values)]
+def _most_exposed(seen: Sequence[Seen]) -> dict[Place, State]:
+    """Return each port's state at the address where it is most exposed, in order."""
+    best: dict[tuple[str, int], tuple[int, Place, State]] = {}
+    for entry in seen:
+        for port, state in entry.told().items():
+            rank = _EXPOSURE[state]
+            if (entry.proto, port) not in best or rank < best[entry.proto, port][0]:
+                best[entry.proto, port] = rank, Place(entry.address, entry.proto, port), state
+    return {place: state for _, (_, place, state) in sorted(best.items())}
 
 
-def _hindrance(seen: Seen, ports: Sequence[int]) -> tuple[Reason | None, str]:
-    """Say why the look at an address was not complete, or None."""
-    counts = Counter(seen.states.values())
-    measured = len(seen.states)
-    if seen.failure and measured < len(ports):
+def _fact(host: str, place: Place, state: State, identified: Identified) -> Fact:
+    """Return the fact of a port."""
+    values = {"host": host, "proto": place.proto, "port": place.port, "state": state.value}
+    values["address"] = place.address
+    identity = identified.get(place, Reason.NOT_CONFIGURED if state is State.OPEN else Reason.NO_DATA)
+    if isinstance(identity, Reason):
+        return Fact("port", values, dict.fromkeys(IDENTITY, identity))
+    return Fact("port", {**values, **identity})
+
+
+def _hindrances(seen: Seen) -> list[tuple[Reason, str]]:
+    """Say why the look at an address was not complete, the weightiest first; nothing where it was."""
+    return [found for found in (_shortfall(seen), _forbidden(seen), _proxied(seen)) if found]
+
+
+def _shortfall(seen: Seen) -> tuple[Reason, str] | None:
+    """Say why ports were not measured, or say nothing."""
+    asked, missing = len(seen.asked), len(seen.asked) - len(seen.states) - len(seen.excluded)
+    if seen.failure and missing:
         return seen.failure, seen.detail
-    answering = sum(counts[state] for state in _ANSWERS)
-    if measured >= _TARPIT_PORTS and answering > _TARPIT_RATIO * measured:
-        return Reason.TARPIT, (
-            f"{answering} of {measured} ports of {seen.address} accept connections, as a SYN proxy or "
-            "a tarpit does; look at the host from inside."
+    if missing:
+        detail = (
+            f"{missing} of {asked} ports of {seen.address} were not measured before the deadline; "
+            "name fewer ports, raise the rate or the deadline."
         )
-    if measured < len(ports):
-        return Reason.TIMEOUT, (
-            f"{len(ports) - measured} of {len(ports)} ports of {seen.address} were not measured before the "
-            "deadline; name fewer ports, raise the rate or the deadline."
-        )
-    if not seen.alive and not any(counts[state] for state in OF_THE_HOST):
-        if counts[State.FILTERED]:
-            return (
-                Reason.UNREACHABLE,
-                f"{seen.address} cannot be reached; check its address, routes and firewalls.",
-            )
-        return (
-            Reason.TIMEOUT,
-            f"{seen.address} answers on no port that was tried; it is down or filters everything.",
-        )
-    return None, ""
+        return Reason.TIMEOUT, detail
+    if seen.lives or not seen.states:
+        return None
+    if State.FILTERED in seen.states.values():
+        detail = f"{seen.address} cannot be reached; check its address, routes and firewalls."
+        return Reason.UNREACHABLE, detail
+    detail = f"{seen.address} answers on no port that was tried; it is down or filters everything."
+    return Reason.TIMEOUT, detail
 
 
-def _counts(ports: Sequence[int], seen: Sequence[Seen]) -> str:
+def _forbidden(seen: Seen) -> tuple[Reason, str] | None:
+    """Say which ports the configuration forbids to touch, or say nothing."""
+    ports = sorted(seen.excluded)
+    if not ports:
+        return None
+    shown = ", ".join(map(str, ports[:FEW])) + (", ..." if len(ports) > FEW else "")
+    return Reason.NOT_ALLOWED, f"checks.ports.exclude forbids to touch ports of {seen.address}: {shown}."
+
+
+def _proxied(seen: Seen) -> tuple[Reason, str] | None:
+    """Say that something else answers for a host, or say nothing."""
+    unreliable = sum(state is State.UNRELIABLE for state in seen.told().values())
+    if not unreliable:
+        return None
+    return Reason.TARPIT, (
+        f"{unreliable} of {len(seen.asked)} ports of {seen.address} take connections and serve nothing, as "
+        "a SYN proxy or a tarpit does; look at the host from inside."
+    )
+
+
+def _summary(met: Mapping[Place, State]) -> str:
     """Return how many ports were met in each state; unremarkable ones are no facts."""
-    best = [
-        min(
-            (entry.states[port] for entry in seen if port in entry.states),
-            key=_EXPOSURE.__getitem__,
-            default=None,
-        )
-        for port in ports
-    ]
-    counts = Counter(state for state in best if state)
-    words = [f"{counts[state]} {_WORDS[state]}" for state in State if counts[state]]
-    return f"Of {len(ports)} ports: {', '.join(words)}." if words else ""
+    sentences = []
+    for proto in ("tcp", "udp"):
+        counts = Counter(state for place, state in met.items() if place.proto == proto)
+        words = [f"{counts[state]} {_WORDS[state]}" for state in State if counts[state]]
+        if words:
+            sentences.append(f"Of {counts.total()} {proto.upper()} ports: {', '.join(words)}.")
+    return " ".join(sentences)

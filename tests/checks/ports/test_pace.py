@@ -17,7 +17,7 @@ from secmon.checks.ports.pace import Pace
     naps=st.lists(st.floats(0, 0.5), min_size=5, max_size=60),
     costs=st.lists(st.integers(1, 3), min_size=200, max_size=200),
 )
-def test_no_span_lets_more_through_than_rate_and_slack(rate, naps, costs):
+def test_no_span_lets_more_through_than_the_rate_and_a_slack(rate, naps, costs):
     pace, now, sent = Pace(rate), 0.0, []
     remaining = iter(costs)
     for nap in naps:
@@ -30,13 +30,13 @@ def test_no_span_lets_more_through_than_rate_and_slack(rate, naps, costs):
         for last in range(first, len(sent)):
             span = sent[last][0] - sent[first][0]
             # A cost of up to 3 packets is paid after it is spent.
-            assert totals[last + 1] - totals[first] <= rate * (span + 0.05) + 3 + 1e-6
+            assert totals[last + 1] - totals[first] <= 0.98 * rate * (span + 0.02) + 3 + 1e-6
 
 
 def test_what_was_not_used_is_not_saved_up():
     pace = Pace(100)
     pace.spend(1, 1000.0)
-    assert pace.ready_at() == pytest.approx(1000.01 - 0.05)
+    assert pace.ready_at() == pytest.approx(1000 + 0.01 / 0.98 - 0.02)
 
 
 def test_the_rate_is_reached():
@@ -45,4 +45,20 @@ def test_the_rate_is_reached():
         now = max(now, pace.ready_at())
         pace.spend(1, now)
         sent += 1
-    assert sent == pytest.approx(1000, abs=10)
+    assert sent == pytest.approx(980, abs=3)
+
+
+@pytest.mark.parametrize("rate", [20, 50, 100, 1000, 100_000])
+def test_no_second_holds_more_than_the_budget_and_a_twentieth(rate):
+    pace, now, sent = Pace(rate), 1.0, 0
+    pace.spend(1, now)
+    now += 10.0  # so late that everything that may be made up for is
+    end = now + 1.0
+    while (now := max(now, pace.ready_at())) < end:
+        pace.spend(1, now)
+        sent += 1
+    assert 0.95 * rate <= sent <= 1.05 * rate
+
+
+def test_a_start_may_be_put_off():
+    assert Pace(10, 7.0).ready_at() == 7.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from secmon.checks.ports.sweep import OF_THE_HOST
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -34,6 +36,11 @@ class Lane:
     states: dict[int, State] = field(default_factory=dict)
     failure: Reason | None = None
     detail: str = ""
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the host itself answered."""
+        return not OF_THE_HOST.isdisjoint(self.states.values())
 
     def give_up(self, reason: Reason, detail: str) -> None:
         """Try no more ports; what was met still counts."""

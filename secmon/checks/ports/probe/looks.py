@@ -1,0 +1,172 @@
+"""Plan a run: resolve the targets, and give each address one lane with its budget.
+
+Ports are tried in an order of this run's own, and hosts begin at moments of their own, so that no port is
+always first, and neighbours are not asked for the same thing at the same time.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from secmon.checks.ports import exclusions, portlist
+from secmon.checks.ports.pace import Pace
+from secmon.checks.ports.probe.lane import Lane
+from secmon.checks.ports.sweep import Seen
+from secmon.core.contract import Unavailable
+from secmon.core.model import Form, Platform, Reason
+from secmon.core.texts import cut
+from secmon.sources import net
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from secmon.checks.ports.exclusions import Exclusion
+    from secmon.core.model import Target
+
+_RATE: Final = {Platform.NETWORK.value: 20}  # packets per second and host: small routers crash above
+_DEFAULT_RATE: Final = 100
+_TOTAL_RATE: Final = 1000
+_TOP: Final = frozenset(portlist.parse("top"))
+_ADDRESSES: Final = 16  # of one name
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a run may do.
+
+    Attributes:
+        ports: ports of a target that is a host.
+        rate: packets per second and host, 0 for the default of its platform.
+        exclusions: what nobody may touch.
+        gate: decides which addresses may be spoken to.
+        seed: of this run's order.
+        deadline: seconds of time.monotonic() at which everything must have been told.
+    """
+
+    ports: tuple[int, ...]
+    rate: int
+    exclusions: tuple[Exclusion, ...]
+    gate: net.Gate
+    seed: float
+    deadline: float
+
+
+@dataclass(slots=True, eq=False)
+class Look:
+    """One target under way.
+
+    Attributes:
+        target: the target.
+        host: as the target names it.
+        ports: TCP ports that are wanted.
+        addresses: of the host.
+        lanes: one for each address.
+        narrow: the run looks at no host of the asset widely.
+        left: lanes that are not done.
+        told: the target was told.
+    """
+
+    target: Target
+    host: str
+    ports: tuple[int, ...]
+    addresses: tuple[str, ...]
+    lanes: list[Lane] = field(default_factory=list)
+    narrow: bool = True
+    left: int = 0
+    told: bool = False
+
+    def seen(self, terms: Terms) -> list[Seen]:
+        """Return what its addresses showed."""
+        return [self._seen(lane, terms) for lane in self.lanes]
+
+    def _seen(self, lane: Lane, terms: Terms) -> Seen:
+        return Seen(
+            address=lane.address,
+            asked=self.ports,
+            states={port: lane.states[port] for port in self.ports if port in lane.states},
+            failure=lane.failure,
+            detail=lane.detail,
+            alive=lane.alive,
+            excluded=exclusions.ports(terms.exclusions, lane.address, self.ports),
+        )
+
+
+def plan(target: Target, terms: Terms) -> Look:
+    """Resolve a target.
+
+    Raises:
+        Unavailable: it cannot be looked at.
+    """
+    if target.form is Form.NETWORK:
+        raise Unavailable(
+            Reason.UNSUPPORTED, "Whole networks are not looked at; name their hosts as targets."
+        )
+    if time.monotonic() >= terms.deadline:
+        raise Unavailable(
+            Reason.TIMEOUT, "The deadline passed while names were resolved; check the resolver."
+        )
+    host = str(target.options["host"])
+    ports = (int(target.options["port"]),) if target.form is Form.ENDPOINT else terms.ports
+    addresses = net.resolve(host)
+    if len(addresses) > _ADDRESSES:
+        raise Unavailable(
+            Reason.RESOURCE_LIMIT,
+            f"The name has {len(addresses)} addresses, more than {_ADDRESSES}; name the addresses wanted.",
+        )
+    return Look(target, cut(host), ports, addresses)
+
+
+def make_lanes(looks: Sequence[Look], terms: Terms) -> list[Lane]:
+    """Make one lane for each address, so that targets on one address share its budget and its answers."""
+    swept = {look.target.asset for look in looks if _TOP.issubset(look.ports)}
+    by_address: dict[str, list[Look]] = {}
+    for look in looks:
+        look.narrow = look.target.asset not in swept
+        for address in look.addresses:
+            by_address.setdefault(address, []).append(look)
+    lanes = [_lane(address, sharing, terms) for address, sharing in by_address.items()]
+    random.Random(terms.seed).shuffle(lanes)  # noqa: S311  # an order, not a secret
+    return lanes
+
+
+def total_pace(lanes: Sequence[Lane], terms: Terms) -> Pace:
+    """Return the budget over all hosts."""
+    return Pace(max(_TOTAL_RATE, terms.rate * len(lanes)))
+
+
+def _lane(address: str, sharing: Sequence[Look], terms: Terms) -> Lane:
+    """Make the lane of an address that some targets share."""
+    order = random.Random(f"{terms.seed} {address}")  # noqa: S311  # an order, not a secret
+    wanted: dict[int, None] = {}
+    for look in sorted(sharing, key=lambda look: len(look.ports)):  # a deadline cuts off the widest look
+        wanted.update(dict.fromkeys(order.sample(look.ports, len(look.ports))))
+    forbidden = exclusions.ports(terms.exclusions, address, wanted)
+    named = any(look.target.options.get("named") for look in sharing)
+    rate = terms.rate or min(_default_rate(look.target) for look in sharing)
+    lane = Lane(
+        address=address,
+        pace=Pace(rate, time.monotonic() + order.random() / rate),
+        permit=partial(_permit, address, terms, named=named),
+        ports=tuple(port for port in wanted if port not in forbidden),
+    )
+    for look in sharing:
+        look.lanes.append(lane)
+        look.left += 1
+    return lane
+
+
+def _default_rate(target: Target) -> int:
+    return _RATE.get(str(target.options.get("platform")), _DEFAULT_RATE)
+
+
+def _permit(address: str, terms: Terms, *, named: bool) -> None:
+    """Let packets to an address pass, or say why not; nobody's wish overrides an exclusion."""
+    if entry := exclusions.whole(terms.exclusions, address):
+        raise Unavailable(
+            Reason.NOT_ALLOWED, f"checks.ports.exclude forbids to touch {address} ({entry.text})."
+        )
+    terms.gate.check(address, named=named)
