@@ -36,6 +36,7 @@ check: $(VENV)/dev.stamp ## format, lint, types, layers, purity, docstrings, gen
 	$(BIN)/python -m tools.purity
 	$(BIN)/interrogate secmon tools
 	$(BIN)/python -m tools.docs --check
+	$(BIN)/python -m tools.dashboards --check
 
 test: $(VENV)/dev.stamp ## every test that this machine allows; names what it skipped
 	@$(BIN)/python -m pytest
@@ -46,8 +47,9 @@ lab: $(VENV)/dev.stamp ## only the tests that need root, namespaces or other pro
 bench: $(VENV)/dev.stamp ## measure the promised numbers
 	@$(BIN)/python bench/run_all.py
 
-docs: $(VENV)/dev.stamp ## generate docs/reference, docs/man and the report's schema
+docs: $(VENV)/dev.stamp ## generate docs/reference, docs/man, the report's schema and the dashboards
 	@$(BIN)/python -m tools.docs
+	@$(BIN)/python -m tools.dashboards
 
 uninstall: ## undo what setup and run did
 	@tools/uninstall.sh

@@ -276,7 +276,7 @@ def _agent_runs() -> Section:
         nothing=Words("không lần nào hỏng", "no run failed"),
     )
     return Section(
-        Words("Tác tử: các lần chạy", "Agent: runs"),
+        Words("Các lần chạy của tác tử", "Runs of the agent"),
         (
             Place(checks, 24, 7),
             Place(lines(asset.DURATIONS, style.SECONDS, durations), 12, 9),
@@ -304,7 +304,7 @@ def _agent_health() -> Section:
         (asset.TROUBLES, FAULTS, troubles),
     )
     return Section(
-        Words("Tác tử: tình trạng", "Agent: health"),
+        Words("Tình trạng của tác tử", "Health of the agent"),
         (
             *(
                 Place(figures(head, look, *asked), width, 6)
@@ -343,6 +343,6 @@ def _agent_packs() -> Section:
         nothing=_NONE,
     )
     return Section(
-        Words("Tác tử: gói quy tắc, miễn trừ", "Agent: packs and waivers"),
+        Words("Gói quy tắc và miễn trừ của tác tử", "Packs and waivers of the agent"),
         (Place(packs, 16, 8), Place(waivers, 8, 8)),
     )

@@ -102,7 +102,7 @@ def render(dashboard: Dashboard) -> str:
         graph_tooltip=model.DashboardCursorSync.CROSSHAIR,
         time=model.DashboardDashboardTime("now-7d", "now"),
         refresh="5m",
-        panels=list(_arranged(dashboard.sections)),
+        panels=list(arranged(dashboard.sections)),
         templating=model.DashboardDashboardTemplating([_source(), *map(_variable, dashboard.variables)]),
         links=links.between(),
     )
@@ -112,7 +112,8 @@ def render(dashboard: Dashboard) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
-def _arranged(sections: Sequence[Section]) -> Iterator[model.Panel | model.RowPanel]:
+def arranged(sections: Sequence[Section]) -> Iterator[model.Panel | model.RowPanel]:
+    """Yield rows and panels with their ids and places, from the top."""
     top, number = 0, 0
     for section in sections:
         number += 1

@@ -196,10 +196,9 @@ DURATIONS: Final = Head(
 FAILURES: Final = Head(
     Words("Lần chạy hỏng theo lý do", "Failed runs by reason"),
     Words(
-        "Số lần chạy hỏng trong khoảng thời gian đang xem, theo lý do. Lặp lại: xem nhật ký của "
-        "secmon trên máy đó.",
-        "Runs that failed in the shown range, by reason. Where they repeat see secmon's journal "
-        "on that host.",
+        "Số lần chạy hỏng từ khi tác tử khởi động, theo lý do. Lặp lại: xem nhật ký của secmon trên máy đó.",
+        "Runs that failed since the agent started, by reason. Where they repeat see secmon's "
+        "journal on that host.",
     ),
 )
 MEMORY: Final = Head(
@@ -245,10 +244,10 @@ AGE: Final = Head(
 TROUBLES: Final = Head(
     Words("Sự cố của tác tử", "Troubles of the agent"),
     Words(
-        "Số lần trong khoảng thời gian đang xem: ghi trạng thái hỏng (đĩa đầy, quyền), chuỗi số "
-        "liệu bị bỏ (quá 500 mỗi tài sản), truy vấn bị từ chối.",
-        "In the shown range: failed writes to the store (disk, rights), series left out (more "
-        "than 500 for an asset), requests refused.",
+        "Số lần từ khi tác tử khởi động: ghi trạng thái hỏng (đĩa đầy, quyền), chuỗi số liệu bị "
+        "bỏ (quá 500 mỗi tài sản), truy vấn bị từ chối.",
+        "Since the agent started: failed writes to the store (disk, rights), series left out "
+        "(more than 500 for an asset), requests refused.",
     ),
 )
 PACKS: Final = Head(
