@@ -33,10 +33,12 @@ CHECK = Command(
     description=Words(
         "Đọc các tệp quy tắc, hồ sơ, điều chỉnh và rủi ro đã chấp nhận; báo mọi lỗi của mọi tệp trong một "
         "lần chạy, mỗi lỗi một dòng: tệp:dòng:cột: khóa: sai gì; thế nào là đúng. Mã thoát 0 khi không có "
-        "lỗi, 2 khi có. Bài kiểm thử của quy tắc thì chạy bằng `secmon rules test`.",
+        "lỗi, 2 khi có. Rủi ro đã chấp nhận mà hết hạn hoặc quá rộng là cảnh báo, không đổi mã thoát. "
+        "Bài kiểm thử của quy tắc thì chạy bằng `secmon rules test`.",
         "Read files of rules, profiles, overrides and waivers, and tell every fault of every file in one "
         "run, one a line: file:line:column: key: what is wrong; what would be right. Exits with 0 where "
-        "there is none, else with 2. The tests of rules are run by `secmon rules test`.",
+        "there is none, else with 2. Waivers that are expired or too broad are warnings, which leave the "
+        "exit code as it is. The tests of rules are run by `secmon rules test`.",
     ),
     options=(_PATHS, _CONFIG, _FORMAT, LANG),
     examples=(

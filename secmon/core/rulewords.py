@@ -96,7 +96,10 @@ OVERRIDE: Final[Mapping[str, Words]] = {
 WAIVER: Final[Mapping[str, Words]] = {
     "id": Words("mã, không trùng", "its id, unique"),
     "rule": Words("mã quy tắc", "id of the rule"),
-    "match": Words("cho đơn vị, máy, đối tượng nào", "for which unit, asset and subject"),
+    "match": Words(
+        "cho đơn vị, máy, đối tượng nào; nên nêu một máy, hoặc đơn vị kèm đối tượng, nếu không sẽ bị nhắc",
+        "for which unit, asset and subject; there is a warning unless it names an asset, or a unit and subject",
+    ),
     "reason": Words("vì sao chấp nhận", "why the risk is accepted"),
     "author": Words("người viết", "who wrote it"),
     "approved_by": Words("người phê duyệt, khác người viết", "who approved it, not the author"),
