@@ -12,7 +12,7 @@ is_root = $(filter 0,$(shell id -u))
 need_python = $(if $(filter True,$(python_is)),,$(error $(PYTHON) is not Python 3.11 or newer; install it, or name another one: make PYTHON=python3.11))
 need_venv = $(if $(has_venv)$(is_root),,$(error $(PYTHON) cannot make an environment; install what is missing: sudo apt-get install $(notdir $(PYTHON))-venv))
 
-.PHONY: help setup run check test lab bench docs uninstall
+.PHONY: help setup run demo check test lab bench docs uninstall
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ setup: $(VENV)/dev.stamp ## make the environment for development
 
 run: $(VENV)/run.stamp ## audit this host, then serve its metrics
 	@tools/run.sh
+
+demo: $(VENV)/dev.stamp ## a province on this machine: a real Prometheus over 40 simulated agents
+	@$(BIN)/python -m tools.demo
 
 check: $(VENV)/dev.stamp ## format, lint, types, layers, purity, docstrings, generated documents
 	$(BIN)/ruff format --check .

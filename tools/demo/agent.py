@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from secmon.core.contract import Registry
     from secmon.core.intake import Part
     from secmon.core.model import Target
-    from secmon.core.plan import ChildPlan, CorePlan
+    from secmon.core.plan import CheckPlan, ChildPlan, CorePlan
     from tools.demo.sight import View
 
 
@@ -57,6 +57,7 @@ class SimulatedAgent:
     Attributes:
         machine: what it runs on.
         plan: what its core would keep.
+        shift: seconds by which its clock is ahead.
     """
 
     def __init__(
@@ -70,17 +71,34 @@ class SimulatedAgent:
         self.machine = machine
         self.plan, self._child = plans
         self._registry = registry
+        self._watched = tuple(watched)
         self._looked_at = {each.id: each for each in (machine, *watched, _STRANGER)}
         self._start = start
-        self._shift = sum(_CLOCKS.get(plant, 0.0) for plant in machine.plants)
+        self.shift = sum(_CLOCKS.get(plant, 0.0) for plant in machine.plants)
         metrics = (metric for check in registry.checks.values() for metric in check.metrics)
         self._memory = Memory([metric.name for metric in metrics if metric.type == "counter"])
         self._spans: dict[str, Span] = {}
+        self._rhythm = {check: _rhythm(self.name, check, each) for check, each in self.plan.checks.items()}
 
     @property
     def name(self) -> str:
         """Return the name of the agent."""
         return self.plan.agent
+
+    def twin(self) -> SimulatedAgent:
+        """Return the same agent with nothing seen yet."""
+        return SimulatedAgent(
+            self._registry, (self.plan, self._child), self.machine, self._watched, self._start
+        )
+
+    def judged_on(self, now: float) -> tuple[frozenset[str], ...]:
+        """Return what the latest runs before an instant found wrong: all that its verdicts depend on.
+
+        Args:
+            now: Unix seconds.
+        """
+        ends = [self._span(check, now + self.shift).ended - self.shift for check in self.plan.checks]
+        return tuple(machine.wrong(end) for end in ends for machine in self._looked_at.values())
 
     def snapshot(self, now: float) -> Snapshot:
         """Run what is due, and return what the agent knows.
@@ -91,7 +109,7 @@ class SimulatedAgent:
         Returns:
             The picture of that instant as the agent's own clock has it.
         """
-        clock = now + self._shift
+        clock = now + self.shift
         for check in self.plan.checks:
             span = self._span(check, clock)
             if self._spans.get(check) != span:
@@ -103,8 +121,7 @@ class SimulatedAgent:
     def _span(self, check: str, clock: float) -> Span:
         """Return the latest run of a check; each agent has its own rhythm."""
         planned = self.plan.checks[check]
-        chance = dice("rhythm", self.name, check)
-        phase, took = chance.uniform(0, planned.interval), chance.uniform(0.2, 9)
+        phase, took = self._rhythm[check]
         ended = clock - (clock - phase) % planned.interval
         return Span(ended - (planned.interval if planned.watching else took), ended)
 
@@ -127,7 +144,7 @@ class SimulatedAgent:
 
     def _sight(self, asset: str, span: Span) -> Sight:
         machine = self._looked_at[asset]
-        return Sight(machine, machine.wrong(span.ended - self._shift), span, self._start)
+        return Sight(machine, machine.wrong(span.ended - self.shift), span, self._start)
 
     def _stats(self, check: str) -> CheckStats:
         span = self._spans[check]
@@ -145,7 +162,7 @@ class SimulatedAgent:
 
     def _agent(self, clock: float) -> Agent:
         chance = dice("usage", self.name)
-        began = self._start + self._shift - chance.uniform(HOUR, 20 * DAY)
+        began = self._start + self.shift - chance.uniform(HOUR, 20 * DAY)
         resident = chance.randint(24, 36) << 20
         return Agent(
             version=__version__,
@@ -161,3 +178,9 @@ class SimulatedAgent:
             state_write_errors=chance.choice((0, 0, 0, 0, 0, 0, 0, 0, 0, 3)),
             rejected=dict.fromkeys(REASONS, 0) | {"not_found": chance.choice((0, 0, 0, 0, 5))},
         )
+
+
+def _rhythm(agent: str, check: str, planned: CheckPlan) -> tuple[float, float]:
+    """Return when in each interval a run ends, and how long it takes, in seconds."""
+    chance = dice("rhythm", agent, check)
+    return chance.uniform(0, planned.interval), chance.uniform(0.2, 9)

@@ -45,6 +45,7 @@ _OF_TROUBLE: Final[Mapping[str, tuple[_Socket, ...]]] = {
     "temporary-folder": (("tcp", _ANY, 4444, "update"),),
     "many-listeners": tuple(("tcp", _ANY, 7100 + port, "java") for port in range(16)),
 }
+_SERVICES: Final = {22: "ssh", 23: "telnet", 80: "http", 443: "https", 554: "rtsp", 3389: "ms-wbt-server"}
 _OPEN: Final[Mapping[Platform, tuple[int, ...]]] = {
     Platform.NETWORK: (22, 443),
     Platform.WINDOWS: (443,),
@@ -108,6 +109,7 @@ def _listener(proto: str, address: str, port: int, process: str) -> Fact:
             "pid": 400 + port % 1000 if process else None,
             "process": process or None,
             "executable": f"{folder}/{process}" if process else None,
+            "package": None if process in ("", "update") else process,
             "attribution": "pid" if process else "none",
         },
     )
@@ -118,4 +120,5 @@ def _open_ports(host: str, sight: Sight) -> Iterator[Fact]:
     for name in sight.wrong:
         ports.update(_OPEN_OF_TROUBLE.get(name, ()))
     for port in sorted(ports):
-        yield Fact("port", {"host": host, "proto": "tcp", "port": port, "state": "open", "address": host})
+        values = {"host": host, "proto": "tcp", "port": port, "state": "open", "address": host}
+        yield Fact("port", values | {"service": _SERVICES.get(port)})

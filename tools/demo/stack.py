@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from tools.demo.api import Prometheus, Unanswered
+from tools.demo.history import openmetrics
 from tools.demo.serving import INVENTORY_ADDRESS, Serving
 from tools.docs import ROOT
 
@@ -28,13 +29,18 @@ ADDRESS: Final = "127.0.0.1"
 SHIPPED: Final = ROOT / "deploy" / "prometheus"
 INTERVAL_SECONDS: Final = 5
 """Between scrapes and between evaluations; shorter than anybody's, so that one sees something."""
+_DATA: Final = "data"
 _SEARCH: Final = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 _END_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.2
 
 
 class CannotRunError(Exception):
-    """Prometheus cannot be run; the message says why and what to do."""
+    """Prometheus cannot be started; the message says why and what to do."""
+
+
+class EndedError(Exception):
+    """Prometheus has ended, or does not do what it should; the message has its last words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +52,14 @@ class Stack:
         api: its API.
         folder: its configuration, its data and its log.
         process: the running program.
+        pause: waits some seconds, or raises where the waiting is to end.
     """
 
     url: str
     api: Prometheus
     folder: Path
     process: subprocess.Popen[bytes]
+    pause: Callable[[float], object] = time.sleep
 
     def wait_until(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait for something to become true.
@@ -62,7 +70,7 @@ class Stack:
             what: what is waited for, for the message.
 
         Raises:
-            CannotRunError: Prometheus has ended, or it did not become true in time.
+            EndedError: Prometheus has ended, or it did not become true in time.
         """
         end = time.monotonic() + seconds
         while True:
@@ -71,31 +79,33 @@ class Stack:
                 if holds():
                     return
             if time.monotonic() > end:
-                raise CannotRunError(f"after {seconds:.0f} s still not there: {what}{self._last_words()}")
-            time.sleep(_POLL_SECONDS)
+                raise EndedError(f"after {seconds:.0f} s still not there: {what}{self._last_words()}")
+            self.pause(_POLL_SECONDS)
 
-    def wait_for_scores(self, units: int, seconds: float = 90.0) -> None:
-        """Wait until every unit and the province have scores.
+    def wait_for_scores(self, agents: int, units: int, seconds: float = 90.0) -> None:
+        """Wait until every agent was scraped, and units have scores that were recorded after that.
 
         Args:
+            agents: how many agents answer.
             units: how many units there are.
-            seconds: how long to wait at most.
+            seconds: how long to wait at most for either.
 
         Raises:
-            CannotRunError: Prometheus has ended, or there are no scores in time.
+            EndedError: Prometheus has ended, or there are no scores in time.
         """
-
-        def holds() -> bool:
-            scores = self.api.query("unit:secmon_score:ratio")
-            return len(scores) == units and bool(self.api.query("province:secmon_score:ratio > 0"))
-
-        self.wait_until(holds, seconds, "the scores of all units")
+        up = 'count(up{job="secmon"} == 1)'
+        self.wait_until(lambda: bool(self.api.query(f"{up} == {agents}")), seconds, "the pages of all agents")
+        since = time.time() + INTERVAL_SECONDS
+        recorded = f"count(timestamp(unit:secmon_score:ratio) > {since})"
+        self.wait_until(
+            lambda: bool(self.api.query(f"{recorded} == {units}")), seconds, "the scores of all units"
+        )
 
     def check(self) -> None:
-        """Raise CannotRunError where Prometheus has ended."""
+        """Raise EndedError where Prometheus has ended."""
         status = self.process.poll()
         if status is not None:
-            raise CannotRunError(f"prometheus ended with status {status}{self._last_words()}")
+            raise EndedError(f"prometheus ended with status {status}{self._last_words()}")
 
     def _last_words(self) -> str:
         log = (self.folder / "prometheus.log").read_text(encoding="utf-8", errors="replace")
@@ -124,19 +134,29 @@ def free_port() -> int:
 
 
 @contextmanager
-def run(fleet: Fleet, folder: Path, port: int | None = None) -> Iterator[Stack]:
+def run(
+    fleet: Fleet,
+    folder: Path,
+    port: int | None = None,
+    *,
+    past_seconds: float = 0.0,
+    pause: Callable[[float], object] = time.sleep,
+) -> Iterator[Stack]:
     """Serve a fleet, and run Prometheus over it.
 
     Args:
         fleet: what is served.
         folder: an empty folder for all files.
         port: TCP port of Prometheus and of every page, each at its own loopback address; None for a free one.
+        past_seconds: for how long before now Prometheus is given computed scores.
+        pause: waits some seconds, or raises where the waiting is to end.
 
     Yields:
         The running Prometheus; it may not have scraped anything yet.
 
     Raises:
-        CannotRunError: Prometheus is not installed, a port is in use, or Prometheus does not start.
+        CannotRunError: Prometheus is not installed, or a port is in use.
+        EndedError: Prometheus does not answer.
     """
     program = find("prometheus")
     port = port or free_port()
@@ -144,13 +164,11 @@ def run(fleet: Fleet, folder: Path, port: int | None = None) -> Iterator[Stack]:
     pages.mkdir()
     (pages / "inventory.yml").write_text(fleet.inventory_yaml, encoding="utf-8")
     write_configuration(fleet, folder, port)
-    try:
-        socket.create_server((ADDRESS, port)).close()
-        serving = Serving(fleet, port, pages)
-    except OSError as error:
-        raise CannotRunError(f"port {port} cannot be had: {error.strerror or error}; try --port") from error
-    with serving, _running(program, folder, port) as process:
-        stack = Stack(f"http://{ADDRESS}:{port}", Prometheus(ADDRESS, port), folder, process)
+    _claim(port)
+    _remember(fleet, folder, past_seconds)
+    pause(0)
+    with _serve(fleet, port, pages), _running(program, folder, port) as process:
+        stack = Stack(f"http://{ADDRESS}:{port}", Prometheus(ADDRESS, port), folder, process, pause)
         stack.wait_until(stack.api.is_ready, 60, "an answer of Prometheus")
         yield stack
 
@@ -196,13 +214,42 @@ def adapt(example: dict[str, Any], port: int) -> dict[str, Any]:
     }
 
 
+def _claim(port: int) -> None:
+    """See that Prometheus can have its port before seconds are spent on anything else."""
+    try:
+        socket.create_server((ADDRESS, port)).close()
+    except OSError as error:
+        raise CannotRunError(f"port {port} cannot be had: {error.strerror}; try --port") from error
+
+
+def _serve(fleet: Fleet, port: int, folder: Path) -> Serving:
+    try:
+        return Serving(fleet, port, folder)
+    except OSError as error:
+        raise CannotRunError(f"the pages cannot be served: {error}; try --port") from error
+
+
+def _remember(fleet: Fleet, folder: Path, seconds: float) -> None:
+    """Give Prometheus the scores of the time before the demo."""
+    if not seconds:
+        return
+    text = folder / "past.om"
+    with text.open("w", encoding="ascii") as out:
+        out.writelines(openmetrics(fleet, seconds))
+    command = [find("promtool"), "tsdb", "create-blocks-from", "openmetrics", str(text), str(folder / _DATA)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)
+    text.unlink()
+    if done.returncode:
+        raise CannotRunError(f"promtool could not write the past: {done.stderr.strip()}")
+
+
 @contextmanager
 def _running(program: str, folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run Prometheus in a session of its own: Ctrl-C is for us, and we end it by its id."""
     command = [
         program,
         f"--config.file={folder / 'prometheus.yml'}",
-        f"--storage.tsdb.path={folder / 'data'}",
+        f"--storage.tsdb.path={folder / _DATA}",
         f"--web.listen-address={ADDRESS}:{port}",
         "--log.level=warn",
     ]

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _LIFETIME_DAYS: Final = 120
 _ISSUER: Final = "CN=Vi Du Issuing CA 1,O=Vi Du"
 _REASONS: Final = {
-    "no-intermediate": "missing_intermediate",
-    "wrong-name": "name_mismatch",
-    "self-signed": "self_signed",
     "waived": "self_signed",
+    "self-signed": "self_signed",
+    "wrong-name": "name_mismatch",
+    "no-intermediate": "missing_intermediate",
 }
-"""Trouble -> the one reason why a chain is not trusted."""
+"""Trouble -> the one reason why a chain is not trusted; the first that applies."""
 _UNSEEN: Final = {"tls-timeout": Reason.TIMEOUT, "no-rights": Reason.REFUSED}
 
 
@@ -46,7 +46,7 @@ def view(target: Target, sight: Sight) -> View:
 
 def _server(host: str, port: int, sight: Sight) -> Fact:
     wrong = sight.wrong
-    reason = next((_REASONS[name] for name in sorted(wrong) if name in _REASONS), None)
+    reason = next((why for name, why in _REASONS.items() if name in wrong), None)
     versions = ["TLS1.2", "TLS1.3"]
     if "old-versions" in wrong:
         versions = ["TLS1.0", "TLS1.1", *versions]

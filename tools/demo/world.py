@@ -23,7 +23,7 @@ PROVINCE: Final = "vi-du"
 NAMES: Final = {"vi": "Tỉnh Ví Dụ", "en": "Example Province"}
 CENTRE: Final = "ttdl"
 """The unit that operates what others own."""
-LEAST_AGENTS: Final = 30
+LEAST_AGENTS: Final = 32
 MOST_AGENTS: Final = 200
 
 
@@ -169,6 +169,7 @@ _CENTRAL: Final = (
     System("hoc-truc-tuyen", "so-y-te", 2, Role.LEARNING),
 )
 """What departments own and the data centre operates."""
+_HIDING: Final = ("tls-timeout", "no-index")
 _AIRGAPPED: Final = "airgapped"
 
 
@@ -200,9 +201,9 @@ def imagine(seed: int, agents: int, start: float) -> World:
 
 
 def _apportion(total: int, weights: Sequence[int]) -> list[int]:
-    """Share out a number by weights, at least one each; the largest remainders are rounded up."""
+    """Share out a number by weights, at least two each; the largest remainders are rounded up."""
     exact = [total * weight / sum(weights) for weight in weights]
-    counts = [max(1, math.floor(share)) for share in exact]
+    counts = [max(2, math.floor(share)) for share in exact]
     by_remainder = sorted(range(len(weights)), key=lambda index: counts[index] - exact[index])
     for index in by_remainder[: total - sum(counts)]:
         counts[index] += 1
@@ -251,9 +252,14 @@ def _plant(chance: random.Random, servers: list[Machine]) -> list[Machine]:
             free.remove(fitting)
             planted[fitting.id] = plant.name
     return [
-        replace(machine, plants=frozenset({planted[machine.id]})) if machine.id in planted else machine
-        for machine in servers
+        _with_plant(machine, planted[machine.id]) if machine.id in planted else machine for machine in servers
     ]
+
+
+def _with_plant(machine: Machine, plant: str) -> Machine:
+    """Return a machine with a planted fault, and without troubles that would hide it."""
+    troubles = tuple(trouble for trouble in machine.troubles if trouble.name not in _HIDING)
+    return replace(machine, plants=frozenset({plant}), troubles=troubles)
 
 
 def _fits(plant: Plant, machine: Machine) -> bool:
