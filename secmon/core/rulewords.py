@@ -98,7 +98,7 @@ WAIVER: Final[Mapping[str, Words]] = {
     "rule": Words("mã quy tắc", "id of the rule"),
     "match": Words(
         "cho đơn vị, máy, đối tượng nào; nên nêu một máy, hoặc đơn vị kèm đối tượng, nếu không sẽ bị nhắc",
-        "for which unit, asset and subject; there is a warning unless it names an asset, or a unit and subject",
+        "for which unit, asset and subject; a warning says so where it names no asset, nor unit and subject",
     ),
     "reason": Words("vì sao chấp nhận", "why the risk is accepted"),
     "author": Words("người viết", "who wrote it"),
