@@ -108,15 +108,22 @@ def parse_attributes(data: bytes) -> dict[int, bytes]:
     Raises:
         NetlinkError: an attribute is truncated.
     """
-    found: dict[int, bytes] = {}
+    return dict(attributes_in(data))
+
+
+def attributes_in(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of each attribute (struct nlattr) in order: a list has many of one type.
+
+    Raises:
+        NetlinkError: an attribute is truncated.
+    """
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if length < _ATTRIBUTE.size or offset + length > len(data):
             raise NetlinkError(errno.EBADMSG, "a netlink attribute is truncated")
-        found[kind & _NLA_TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + length]
+        yield kind & _NLA_TYPE_MASK, data[offset + _ATTRIBUTE.size : offset + length]
         offset += _aligned(length)
-    return found
 
 
 def connect(protocol: int) -> socket.socket:
@@ -153,7 +160,7 @@ def dump(sock: socket.socket, kind: int, payload: bytes) -> Dump:
     """
     result = Dump((), complete=False)
     for _ in range(_ATTEMPTS):
-        result = _dump_once(sock, kind, payload)
+        result = end_dump(sock, begin_dump(sock, kind, payload))
         if result.complete:
             break
     return result
@@ -183,8 +190,34 @@ def ask(sock: socket.socket, kind: int, payload: bytes) -> bytes:
             raise NetlinkError(errno.EBADMSG, "a netlink answer is empty")
 
 
-def _dump_once(sock: socket.socket, kind: int, payload: bytes) -> Dump:
-    sequence = _send(sock, kind, _NLM_F_REQUEST | _NLM_F_DUMP, payload)
+def begin_dump(sock: socket.socket, kind: int, payload: bytes) -> int:
+    """Ask the kernel for a whole table; it looks at this process's rights now, and not when it answers.
+
+    Args:
+        sock: from `connect`.
+        kind: type of the request.
+        payload: what follows the header.
+
+    Returns:
+        The number by which `end_dump` knows the answer.
+    """
+    return _send(sock, kind, _NLM_F_REQUEST | _NLM_F_DUMP, payload)
+
+
+def end_dump(sock: socket.socket, sequence: int) -> Dump:
+    """Read the answer to `begin_dump`.
+
+    Args:
+        sock: the same socket.
+        sequence: number of the request.
+
+    Returns:
+        All messages, and whether the table stayed as it was.
+
+    Raises:
+        NetlinkError: the kernel refuses, or its answer cannot be read.
+        OSError: the socket fails; TimeoutError where nothing comes.
+    """
     payloads: list[bytes] = []
     complete = True
     while True:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from secmon.checks.ports.kinds import LISTENER, PORT
+from secmon.checks.ports.kinds import LISTENER, PORT, PUBLISHED
 from secmon.core.contract import CheckSpec, MetricSpec, ProbeSpec, SettingSpec
 from secmon.core.model import Form
 
 CHECK: Final = CheckSpec(
     name="ports",
-    kinds=(LISTENER, PORT),
+    kinds=(LISTENER, PUBLISHED, PORT),
     probes=(
         ProbeSpec(
             name="local",
@@ -21,6 +21,13 @@ CHECK: Final = CheckSpec(
             observe_with=("SYS_PTRACE", "DAC_READ_SEARCH"),
             cpu_seconds=None,
             long_lived=True,
+        ),
+        ProbeSpec(
+            name="published",
+            module="secmon.checks.ports.probe.published",
+            forms=(Form.LOCAL,),
+            kinds=("published",),
+            acquire_with=("NET_ADMIN",),
         ),
         ProbeSpec(
             name="remote",

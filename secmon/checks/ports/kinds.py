@@ -119,6 +119,44 @@ LISTENER: Final = KindSpec(
     vi="Một cổng TCP đang lắng nghe, hoặc cổng UDP nhận từ bất kỳ đâu, trên máy này",
 )
 
+PUBLISHED: Final = KindSpec(
+    name="published",
+    key=("proto", "address", "port", "to_address", "to_port"),
+    fields=(
+        FieldSpec(
+            "proto",
+            FieldType.TEXT,
+            "Transport protocol",
+            "Giao thức tầng giao vận",
+            values=("tcp", "udp", "sctp"),
+        ),
+        FieldSpec(
+            "address",
+            FieldType.ADDRESS,
+            "Address of this host that it is for; 0.0.0.0 or `::` for any",
+            "Địa chỉ của máy này mà luật áp dụng; 0.0.0.0 hoặc `::` là mọi địa chỉ",
+        ),
+        FieldSpec(
+            "port",
+            FieldType.INTEGER,
+            "Port of this host, the first of a range",
+            "Cổng của máy này, là cổng đầu nếu là một dải",
+        ),
+        FieldSpec("to_address", FieldType.ADDRESS, "Address that it goes to", "Địa chỉ nhận"),
+        FieldSpec("to_port", FieldType.INTEGER, "Port that it goes to", "Cổng nhận"),
+        FieldSpec(
+            "scope",
+            FieldType.TEXT,
+            "From where it can be reached",
+            "Truy cập được từ đâu",
+            values=SCOPES,
+        ),
+    ),
+    sources={Form.LOCAL: (Vantage.INSIDE,)},
+    en="A port that this host hands on to a container, a guest or another host (destination NAT)",
+    vi="Một cổng mà máy này chuyển tiếp tới container, máy ảo hoặc máy khác (NAT đích)",
+)
+
 PORT: Final = KindSpec(
     name="port",
     key=("host", "proto", "port"),
