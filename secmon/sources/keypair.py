@@ -43,28 +43,24 @@ class Problem:
     warning: bool = False
 
 
-def check_server(certificate: bytes, now: float) -> Iterator[Problem]:
+def check_server(certificates: bytes, now: float) -> Iterator[Problem]:
     """Look at the certificate of a server.
 
     Args:
-        certificate: its file: PEM, the server's own certificate first.
+        certificates: its file: PEM, the server's own certificate first.
         now: Unix seconds.
 
     Yields:
         What keeps it from being served, and warnings of what keeps others from accepting it.
     """
-    chain = _read(certificate)
+    chain = _read(certificates)
     if not chain:
         yield Problem("it holds no certificate", "PEM, the server's own certificate first")
         return
-    own = chain[0]
-    key = own.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
-        yield Problem(f"its key has {key.key_size} bits", f"RSA has at least {_LEAST_RSA_BITS}")
-    if own.signature_hash_algorithm is not None and own.signature_hash_algorithm.name in _REFUSED_DIGESTS:
-        yield Problem(f"it is signed with {own.signature_hash_algorithm.name}", "sign it with sha256")
-    yield from _check_dates(own, now)
-    yield from _check_names(own)
+    for certificate in chain:
+        yield from _check_strength(certificate)
+    yield from _check_dates(chain[0], now)
+    yield from _check_names(chain[0])
 
 
 def check_key(key: bytes, certificate: bytes) -> Iterator[Problem]:
@@ -118,6 +114,16 @@ def _read(data: bytes) -> list[x509.Certificate]:
 
 def _public(key: PrivateKeyTypes) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _check_strength(certificate: x509.Certificate) -> Iterator[Problem]:
+    """Tell what OpenSSL refuses to load at its security level 2, Python's own."""
+    key, digest = certificate.public_key(), certificate.signature_hash_algorithm
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
+        yield Problem(f"its key has {key.key_size} bits", f"RSA has at least {_LEAST_RSA_BITS}")
+    is_root = certificate.issuer == certificate.subject  # whose signature proves nothing
+    if digest is not None and digest.name in _REFUSED_DIGESTS and not is_root:
+        yield Problem(f"it is signed with {digest.name}", "sign it with sha256")
 
 
 def _check_dates(certificate: x509.Certificate, now: float) -> Iterator[Problem]:

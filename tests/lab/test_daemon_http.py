@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import resource
-import selectors
 import shutil
 import socket
 import subprocess
@@ -23,53 +22,8 @@ import pytest
 from secmon.core.plan import Listen
 from secmon.export.connections import DEADLINE_SECONDS
 from secmon.export.guard import ListenError
-from secmon.export.http import Front
-from secmon.export.metrics import Page
 from secmon.export.pool import CAPS, State
-
-TEXT = b'# HELP secmon_build_info Version of secmon.\n# TYPE secmon_build_info gauge\nsecmon_build_info{version="0.1.0"} 1.0\n'
-
-
-class Serving:
-    """A front in a thread of its own, as the core runs it in its loop."""
-
-    def __init__(self, body: bytes = TEXT, clock=time.monotonic) -> None:
-        self.selector = selectors.DefaultSelector()
-        self.front = Front(self.selector, lambda _: Page(body, gzip.compress(body)), monotonic=clock)
-        self.address = self.front.listen(Listen(port=0))
-        self.turns = 0
-        self._open = contextlib.ExitStack()
-        self._wake, wake = map(self._open.enter_context, socket.socketpair())
-        self.selector.register(wake, selectors.EVENT_READ, None)
-        self._running = True
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._running = False
-        self._wake.send(b"x")
-        self._thread.join()
-        self.front.close()
-        self.selector.close()
-        self._open.close()
-
-    def _run(self) -> None:
-        while self._running:
-            self.turns += 1
-            for key, _ in self.selector.select(self.front.sweep()):
-                if key.data:
-                    key.data()
-
-    def connect(self) -> socket.socket:
-        return self._open.enter_context(socket.create_connection(self.address, timeout=10))
-
-    def client(self) -> http.client.HTTPConnection:
-        return self._open.enter_context(
-            contextlib.closing(http.client.HTTPConnection(*self.address, timeout=10))
-        )
+from tests.support.serving import TEXT, Serving
 
 
 @pytest.fixture
