@@ -127,6 +127,9 @@ class Gate:
     def __init__(self, allowed_networks: Iterable[str], own: Iterable[str]) -> None:
         self._networks = tuple(ip_network(text, strict=False) for text in allowed_networks)
         self._own = frozenset(_plain(text) for text in own)
+        self._passed: set[tuple[str, bool]] = (
+            set()
+        )  # asked before each packet: what may pass once may for ever
 
     def check(self, address: str, *, named: bool = False) -> None:
         """Let an address pass, or say why not.
@@ -141,6 +144,12 @@ class Gate:
             Unavailable: `not_allowed`; also for what is refused to everybody: link-local, metadata,
                 multicast, broadcast and unspecified addresses, and what a translator would turn into these.
         """
+        if (address, named) in self._passed:
+            return
+        self._judge(address, named=named)
+        self._passed.add((address, named))
+
+    def _judge(self, address: str, *, named: bool) -> None:
         try:
             plain = _plain(address)
         except ValueError:

@@ -45,6 +45,14 @@ def test_other_addresses_pass_only_where_the_person_names_them(address):
     GATE.check(address, named=True)
 
 
+def test_that_an_address_was_named_once_does_not_let_it_pass_unnamed():
+    gate = net.Gate(["10.0.0.0/8"], [])
+    gate.check("192.0.2.1", named=True)
+    gate.check("192.0.2.1", named=True)
+    with pytest.raises(Unavailable):
+        gate.check("192.0.2.1")
+
+
 @pytest.mark.parametrize(
     ("address", "word"),
     [
