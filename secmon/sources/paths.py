@@ -16,8 +16,8 @@ FOLDER_DEPTH: Final = 8
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _SUFFIXES: Final = (".yml", ".yaml")
-_NO_RULES: Final = "fingerprints"
-"""A folder of rules/ that holds data of another kind."""
+FINGERPRINTS: Final = "fingerprints"
+"""A folder of rules/ that holds data of another kind (docs/fingerprints.md)."""
 
 
 class TooManyFilesError(Exception):
@@ -105,7 +105,7 @@ def is_document(relative: str) -> bool:
     Returns:
         False for fingerprints, which are data of another kind.
     """
-    return relative.endswith(_SUFFIXES) and _NO_RULES not in Path(relative).parts
+    return relative.endswith(_SUFFIXES) and FINGERPRINTS not in Path(relative).parts
 
 
 def _raise(error: OSError) -> None:

@@ -1,0 +1,143 @@
+"""Hold one connection: what was read of it, up to a limit, and when to stop waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ_LIMIT: Final = 4096
+"""Bytes read of a connection: the head of a page and its title; each text that is matched is cut further."""
+
+_GAP_SECONDS: Final = 0.25  # of silence, after which a message of unknown length is taken for whole
+
+
+class Line(asyncio.Protocol):
+    """The receiving end of a connection; it keeps the first bytes and stops reading beyond."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.ended = False
+        self.failure: Exception | None = None
+        self._news = asyncio.Event()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note the way to send."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP connection has no other
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what came, up to the limit; the rest is never read."""
+        self.data += data[: READ_LIMIT - len(self.data)]
+        if len(self.data) >= READ_LIMIT:
+            self.ended = True
+            self.close()
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that nothing more will come."""
+        self.ended = True
+        self.failure = exc
+        self._news.set()
+
+    def send(self, data: bytes) -> None:
+        """Send a message, unless the other side is gone."""
+        if self._transport is not None and not self.ended:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """End the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def certificate(self) -> bytes:
+        """Return the other side's certificate (DER), nothing where it has none."""
+        over = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+        return (over.getpeercert(binary_form=True) or b"") if over is not None else b""
+
+    async def read(self, enough: Callable[[bytes], bool], wait: float, most: float) -> bytes:
+        """Wait for a message.
+
+        Args:
+            enough: tells of what has come that the message is whole.
+            wait: seconds to wait for its first byte.
+            most: seconds that the whole may take, also one byte after the other.
+
+        Returns:
+            What has come since the connection began; nothing where it said nothing.
+        """
+        loop = asyncio.get_running_loop()
+        before = len(self.data)
+        end = loop.time() + most
+        patience = loop.time() + wait
+        while not self.ended and not (len(self.data) > before and enough(bytes(self.data))):
+            self._news.clear()
+            left = min(end, patience) - loop.time()
+            if left <= 0:
+                break
+            seen = len(self.data)
+            try:
+                async with asyncio.timeout(left):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+            if len(self.data) > seen:
+                patience = loop.time() + _GAP_SECONDS
+        return bytes(self.data)
+
+
+async def connect(address: str, port: int, seconds: float) -> socket.socket:
+    """Open a TCP connection.
+
+    Raises:
+        OSError: it was refused, reset, or took longer; TimeoutError is one.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def converse(sock: socket.socket, context: ssl.SSLContext | None, name: str, seconds: float) -> Line:
+    """Take a connection over, and shake hands where a context says so.
+
+    Args:
+        sock: from `connect`; it belongs to the line from now on.
+        context: of TLS, None for a plain connection.
+        name: server name to indicate (RFC 6066 3), "" for none.
+        seconds: that the handshake may take.
+
+    Raises:
+        OSError: the handshake failed; ssl.SSLError is one.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(seconds):
+            _, line = await loop.create_connection(
+                Line, sock=sock, ssl=context, server_hostname=name if context else None
+            )
+    except BaseException:
+        sock.close()
+        raise
+    return line
+
+
+def lenient_context() -> ssl.SSLContext:
+    """Return a context that speaks with any server, however old: nobody is trusted, no secret is said."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named since Python 3.12
+    return context

@@ -1,0 +1,139 @@
+"""Read what UDP services answer: the service, and the text by which some tell their product."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, Final
+
+from secmon.checks.ports.services import Reply, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SYS_DESCR: Final = bytes.fromhex("06082b06010201010100")  # 1.3.6.1.2.1.1.1.0 in BER (RFC 3418)
+_OCTET_STRING: Final = 0x04
+_HEADER: Final = re.compile(
+    r"^(?P<name>server|user-agent) *: *(?P<value>[^\n]*)", re.IGNORECASE | re.MULTILINE
+)
+_NTP_CONTROL: Final = 6
+_NTP_HEADER: Final = 12  # RFC 9327 2
+_TXT: Final = 16
+_POINTER: Final = 0xC0
+_STUN_COOKIE: Final = bytes.fromhex("2112a442")  # RFC 8489 5
+_MEMCACHED_FRAME: Final = 8
+
+_NAMES: Final = {
+    67: "dhcp",
+    69: "tftp",
+    111: "rpcbind",
+    137: "netbios-ns",
+    389: "cldap",
+    500: "isakmp",
+    520: "rip",
+    623: "ipmi",
+    1812: "radius",
+    1813: "radius-acct",
+    3478: "stun",
+    3702: "ws-discovery",
+    4500: "isakmp",
+    5353: "mdns",
+}
+"""Port -> service where the answer says no more; its prober has held the answer against the question."""
+
+
+def read_answer(port: int, data: bytes) -> Reply:
+    """Read what a UDP port answered.
+
+    Args:
+        port: UDP port that answered.
+        data: its first answer.
+
+    Returns:
+        The service, with the text that tells its product where there is one.
+    """
+    reader = _READERS.get(port)
+    return reader(data) if reader and data else Reply(_NAMES.get(port), (), "")
+
+
+def _snmp(data: bytes) -> Reply:
+    """Read sysDescr from the answer of an agent (RFC 3416 4.2.5): the value that follows its name."""
+    at = data.find(_SYS_DESCR)
+    text = ""
+    if at >= 0:
+        tag, value = _ber(data[at + len(_SYS_DESCR) :])
+        text = decode(value) if tag == _OCTET_STRING else ""
+    return Reply("snmp", (("snmp", text),), text)
+
+
+def _ber(data: bytes) -> tuple[int, bytes]:
+    """Return tag and value of the first element (ITU-T X.690 8.1), of one cut off what is there."""
+    if len(data) < 2:
+        return 0, b""
+    tag, length, start = data[0], data[1], 2
+    if length & 0x80:  # long form: the low bits say how many bytes hold the length
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start])
+    return tag, data[start : start + length]
+
+
+def _dns(data: bytes) -> Reply:
+    """Read the first TXT record of an answer (RFC 1035 4.1): version.bind, where that was asked for."""
+    text = ""
+    try:
+        questions, answers = struct.unpack_from(">HH", data, 4)
+        at = 12
+        for _ in range(questions):
+            at = _after_name(data, at) + 4
+        if answers:
+            at = _after_name(data, at)
+            kind, length = struct.unpack_from(">H6xH", data, at)
+            if kind == _TXT and length:
+                text = decode(data[at + 11 : at + 11 + data[at + 10]])
+    except (struct.error, IndexError):
+        text = ""
+    return Reply("dns", (("dns", text),), text)
+
+
+def _after_name(data: bytes, at: int) -> int:
+    """Return where a domain name ends."""
+    while (length := data[at]) and length < _POINTER:
+        at += length + 1
+    return at + (2 if length >= _POINTER else 1)
+
+
+def _ntp(data: bytes) -> Reply:
+    control = data[0] & 0x07 == _NTP_CONTROL
+    text = " ".join(decode(data[_NTP_HEADER:]).split()) if control else ""
+    return Reply("ntp", (("ntp", text),), text)
+
+
+def _lines(service: str, name: str) -> Callable[[bytes], Reply]:
+    """Return a reader of a message whose header Server or User-Agent tells the product."""
+
+    def read(data: bytes) -> Reply:
+        text = decode(data)
+        values = [found["value"].strip() for found in _HEADER.finditer(text)]
+        return Reply(service, tuple((name, value) for value in values), values[0] if values else text)
+
+    return read
+
+
+def _memcached(data: bytes) -> Reply:
+    text = decode(data[_MEMCACHED_FRAME:])
+    return Reply("memcached", (("memcached", text),), text)
+
+
+def _stun(data: bytes) -> Reply:
+    return Reply("stun" if data[4:8] == _STUN_COOKIE else None, (), "")
+
+
+_READERS: Final[dict[int, Callable[[bytes], Reply]]] = {
+    53: _dns,
+    123: _ntp,
+    161: _snmp,
+    1900: _lines("upnp", "upnp"),
+    3478: _stun,
+    5060: _lines("sip", "sip"),
+    11211: _memcached,
+}
