@@ -232,7 +232,7 @@ def make_task(check: CheckSpec, probe: ProbeSpec, request: Request, plan: bytes,
     return Task(
         check=check.name,
         probe=probe.name,
-        targets=tuple(target for target in mine if target.form in probe.forms),
+        targets=tuple(target for target in mine if probe in check.serving(target)),
         settings=children["settings"].get(check.name, {}),
         allowed_networks=tuple(children["allowed_networks"]),
         known_sources=tuple(children["known_sources"]),

@@ -118,8 +118,8 @@ def _points(
 def _plan_check(spec: CheckSpec, parts: Parts) -> CheckPlan:
     settings = parts.configuration.checks[spec.name]
     targets = [target for target in parts.chosen.targets if target.check == spec.name]
-    forms = {target.form for target in targets}
-    probes = tuple(probe.name for probe in spec.probes if forms.intersection(probe.forms))
+    serving = {probe.name for target in targets for probe in spec.serving(target)}
+    probes = tuple(probe.name for probe in spec.probes if probe.name in serving)
     long_lived = spec.long_lived_probe if parts.resident and spec.long_lived_probe in probes else ""
     # A long-lived probe speaks once a window; a shorter interval would have it killed as silent.
     window = float(settings.values.get("window", 0)) if long_lived else 0.0

@@ -7,6 +7,7 @@ Which vantage can yield a kind of fact follows from what the check has to look a
 
 - Targets that the command line named are the whole question. A rule binds only where one of them can yield
   its kind; `secmon scan tls --target file:cert.pem` asks nothing about endpoints.
+- A rule over a kind that only a certain option of a target asks for binds only where a target has it.
 - Otherwise a rule binds where a configured target can yield its kind, or where a target could have been
   configured: from inside where the kind comes from `local`, from outside where it comes from any other form.
   A rule that binds without a target is unknown, `not_configured`: what nobody looks at is never fine.
@@ -92,9 +93,9 @@ def can_yield(kind: KindSpec, vantage: Vantage, targets: Sequence[Target]) -> bo
         The answer that the text above gives.
     """
     mine = [target for target in targets if target.vantage is vantage]
-    if any(vantage in kind.sources.get(target.form, ()) for target in mine):
+    if any(kind.is_expected_of(target) for target in mine):
         return True
-    if any(target.options.get(NAMED) for target in targets):
+    if kind.when or any(target.options.get(NAMED) for target in targets):
         return False
     if vantage is Vantage.INSIDE:
         return Vantage.INSIDE in kind.sources.get(Form.LOCAL, ())

@@ -66,6 +66,7 @@ class KindSpec:
         part_field: the field whose value names the part.
         passing: a fact is of what passed by while it was looked; that there is none says nothing of tomorrow.
         shown: fields that a finding shows beside those that its rule reads.
+        when: an option of a target without which the kind is not expected of it, "" for none.
     """
 
     name: str
@@ -78,6 +79,15 @@ class KindSpec:
     part_field: str = ""
     passing: bool = False
     shown: tuple[str, ...] = ()
+    when: str = ""
+
+    def comes_from(self, target: Target) -> bool:
+        """Return whether looking at a target can yield this kind, wherever it is looked at from."""
+        return target.form in self.sources and (not self.when or self.when in target.options)
+
+    def is_expected_of(self, target: Target) -> bool:
+        """Return whether this kind is expected of a target as it is looked at."""
+        return self.comes_from(target) and target.vantage in self.sources[target.form]
 
     def field(self, name: str) -> FieldSpec | None:
         """Return the field of that name, None where there is none."""
@@ -202,6 +212,15 @@ class CheckSpec:
     def kind(self, name: str) -> KindSpec | None:
         """Return the kind of that name, None where there is none."""
         return next((spec for spec in self.kinds if spec.name == name), None)
+
+    def serving(self, target: Target) -> tuple[ProbeSpec, ...]:
+        """Return the probes that look at a target, in declared order."""
+        wanted = {kind.name for kind in self.kinds if kind.comes_from(target)}
+        return tuple(
+            probe
+            for probe in self.probes
+            if target.form in probe.forms and not wanted.isdisjoint(probe.kinds)
+        )
 
     def probe(self, name: str) -> ProbeSpec | None:
         """Return the probe of that name, None where there is none."""

@@ -77,7 +77,7 @@ class _Bench:
         """Judge a rule on every expected target of its asset."""
         rule, kind, asset = compiled.rule, compiled.kind, compiled.asset.id
         names = look_needed(kind, compiled.parts)
-        expected = [item for item in self.seen.get(asset, ()) if _yields(kind, item.target)]
+        expected = [item for item in self.seen.get(asset, ()) if kind.is_expected_of(item.target)]
         results: list[Result] = []
         complete: list[str] = []
         for item in expected:
@@ -177,7 +177,7 @@ def _unbegun(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> Iterat
             continue
         begun = {(observation.asset, observation.target) for observation in part.observations}
         for target in plan.targets:
-            if target.check != check.name or target.form not in probe.forms:
+            if target.check != check.name or probe not in check.serving(target):
                 continue
             if (target.asset, target.text) not in begun:
                 yield Observation(
@@ -204,10 +204,6 @@ def _samples(
     return tuple(sample for asset, seen in by_asset.items() for sample in samples(asset, seen, now))
 
 
-def _yields(kind: KindSpec, target: Target) -> bool:
-    return target.vantage in kind.sources.get(target.form, ())
-
-
 def _gather(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> dict[str, list[_Seen]]:
     """Join what the probes of a check saw, for every expected target of every asset."""
     by_target: dict[tuple[str, str], list[tuple[Part, Observation]]] = {}
@@ -228,7 +224,7 @@ def _gather(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> dict[st
                 nameless.update(_unseen_key(check, fact))
             for name, reason in observation.looked.items():
                 looks[name] = _look(part, reason)
-        serving = {probe.name for probe in check.probes if target.form in probe.forms}
+        serving = {probe.name for probe in check.serving(target)}
         attempted = bool(serving) and serving <= {part.probe for part, _ in found}
         otherwise = _otherwise(serving, parts, found)
         seen.setdefault(target.asset, []).append(_Seen(target, facts, looks, attempted, otherwise, nameless))
@@ -262,8 +258,7 @@ def _otherwise(serving: set[str], parts: Sequence[Part], found: Sequence[tuple[P
 
 def _run(check: CheckSpec, asset: str, seen: Sequence[_Seen], parts: Sequence[Part]) -> Run:
     """Say how the probes ran that serve an asset's targets; what they saw holds as of the earliest end."""
-    forms = {item.target.form for item in seen}
-    serving = {probe.name for probe in check.probes if forms.intersection(probe.forms)}
+    serving = {probe.name for item in seen for probe in check.serving(item.target)}
     mine = [part for part in parts if part.probe in serving]
     blind = (part.canary for part in mine if part.canary is not None)
     return Run(
