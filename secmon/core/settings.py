@@ -148,7 +148,9 @@ def _read_listen(cursor: Cursor | None) -> tuple[Listen, PathSetting | None]:
     values = section(cursor, LISTEN)
     web_config = values.pop("web_config", None)
     listen = Listen(**values)
-    if cursor is None or listen.insecure or web_config is not None or "web_config" in cursor.value:
+    if cursor is None or not isinstance(cursor.value, dict):
+        return listen, web_config
+    if listen.insecure or "web_config" in cursor.value:
         return listen, web_config
     if not ipaddress.ip_address(listen.address).is_loopback:
         message = f"{listen.address} can be reached by others, and nothing protects the page"
