@@ -6,6 +6,7 @@ standard input. Standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -34,7 +35,9 @@ def relay(outer: int, inner: int, delay: float) -> None:
         if 0 in ready and not os.read(0, 1):
             return
         if outer in ready:
-            os.write(inner, os.read(outer, 65536))
+            frame = os.read(outer, 65536)
+            with contextlib.suppress(OSError):  # the inner side is not up yet
+                os.write(inner, frame)
         if inner in ready:
             late.append((time.monotonic() + delay, os.read(inner, 65536)))
         while late and late[0][0] <= time.monotonic():

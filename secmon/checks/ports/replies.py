@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secmon.checks.ports.sweep import State
+from secmon.checks.ports.sweep import LEAST_WINDOW, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +39,11 @@ _WORD: Final = 0xFFFFFFFF
 _FLAGS: Final = 0x16  # ACK, RST, SYN
 _SYN_ACK: Final = 0x12
 _RST_ACK: Final = 0x14  # a reset that acknowledges nothing carries no cookie
+_MEANING: Final = {_SYN_ACK: State.OPEN, _RST_ACK: State.CLOSED}
+# All flags of a segment -> what it says of its port, None for nothing; and the same where its window is next
+# to nothing. Tables, since members of an enumeration as keys would cost more than the rest of the loop.
+_STATES: Final = tuple(_MEANING.get(flags & _FLAGS) for flags in range(256))
+_DOUBTED: Final = tuple(State.UNRELIABLE if state is State.OPEN else state for state in _STATES)
 
 _IPV4_ERRORS: Final = frozenset({(3, code) for code in range(16) if code != 4} | {(11, 0)})
 _IPV6_ERRORS: Final = frozenset({(1, code) for code in range(8)} | {(3, 0)})
@@ -136,18 +141,8 @@ def parse_advertisement(packet: bytes) -> tuple[bytes, bytes] | None:
 
 def _parse_tcp(source: bytes, packet: bytes, at: int) -> Reply | None:
     port, acknowledged, flags, window = _TCP_ANSWER(packet, at)
-    state = _state(flags, window)
+    state = (_STATES if window >= LEAST_WINDOW else _DOUBTED)[flags]
     return (source, port, (acknowledged - 1) & _WORD, state) if state else None
-
-
-def _state(flags: int, window: int) -> State | None:
-    """Return what a segment says of its port, None where it says nothing."""
-    flags &= _FLAGS
-    if flags == _RST_ACK:
-        return State.CLOSED
-    if flags == _SYN_ACK:
-        return State.OPEN if window else State.UNRELIABLE
-    return None
 
 
 def _parse_asked(destination: bytes, protocol: int, packet: bytes, at: int) -> Reply | None:
@@ -191,8 +186,8 @@ def read(slots: memoryview, family: Family) -> Iterator[Reply]:
     at = 0
     for first, protocol, source, port, acknowledged, flags, window in family.slot.iter_unpack(slots):
         if first == family.plain and protocol == _TCP:
-            state = _state(flags, window)
-            if state:
+            state = (_STATES if window >= LEAST_WINDOW else _DOUBTED)[flags]
+            if state is not None:
                 yield source, port, (acknowledged - 1) & _WORD, state
         else:
             start = at + DATA_OFFSET

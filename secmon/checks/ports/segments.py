@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 KEY_BYTES: Final = 16
-"""Bytes of the key of `cookies`."""
+"""Bytes of the key of `Cookies`."""
 LINK_BYTES: Final = 6
 """Bytes of an Ethernet address."""
 
@@ -45,23 +45,30 @@ _SOURCE_OPTION, _OPTION_UNITS = 1, 1  # source link-layer address, in units of 8
 _SOLICITED_NODE: Final = bytes.fromhex("ff0200000000000000000001ff")  # and the last 3 bytes (RFC 4291 2.7.1)
 
 
-def cookies(key: bytes, address: bytes, count: int) -> array[int]:
-    """Return the sequence numbers of the SYNs to an address.
+class Cookies:
+    """The sequence numbers of our SYNs: a keyed hash of address and port.
 
-    Who does not see our packets cannot guess them, so that only answers to our own SYNs count. They are the
-    words of one extendable hash (SHAKE128, FIPS 202) of key and address: 65,535 of them cost a millisecond.
+    Who does not see our packets cannot guess them, so that only answers to our own SYNs count. The number for
+    a port is its word of one extendable hash (SHAKE128, FIPS 202) over the key, which costs a millisecond for
+    all ports, exclusive or the secret of the address (BLAKE2b, RFC 7693).
 
     Args:
         key: `KEY_BYTES` random bytes, new for each run.
-        address: that of the host, as bytes.
-        count: how many ports.
 
-    Returns:
-        One number for each port, in the order of the ports.
+    Attributes:
+        words: port -> its word.
     """
-    numbers = array("I")
-    numbers.frombytes(hashlib.shake_128(key + address).digest(numbers.itemsize * count))
-    return numbers
+
+    __slots__ = ("_key", "words")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.words = array("I")
+        self.words.frombytes(hashlib.shake_128(key).digest(self.words.itemsize << 16))
+
+    def secret(self, address: bytes) -> int:
+        """Return what is mixed into the words for an address, as bytes."""
+        return int.from_bytes(hashlib.blake2b(address, digest_size=4, key=self._key).digest(), "big")
 
 
 class Template:

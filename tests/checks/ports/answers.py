@@ -44,6 +44,8 @@ ANSWERS4 = {
     "SYN-ACK": (answer("SA"), State.OPEN),
     "SYN-ACK with ECN": (answer("SAE"), State.OPEN),
     "SYN-ACK, window 0": (answer("SA", window=0), State.UNRELIABLE),
+    "SYN-ACK, window 10": (answer("SA", window=10), State.UNRELIABLE),
+    "SYN-ACK, window 16": (answer("SA", window=16), State.OPEN),
     "RST": (answer("RA", window=0), State.CLOSED),
     "RST behind IP options": (answer("RA", options=[IPOption_RR()]), State.CLOSED),
     "marked by DSCP": (answer("SA", tos=0x28), State.OPEN),

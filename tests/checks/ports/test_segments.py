@@ -11,7 +11,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
-from secmon.checks.ports.segments import Template, arp_request, cookies, neighbour_solicitation
+from secmon.checks.ports.segments import Cookies, Template, arp_request, neighbour_solicitation
 
 NEAR, FAR = "02:00:00:00:00:01", "02:00:00:00:00:02"
 LINK = (bytes.fromhex(FAR.replace(":", "")), bytes.fromhex(NEAR.replace(":", "")))
@@ -74,14 +74,19 @@ def test_one_buffer_is_patched_for_each_port():
     assert frames == [theirs(4, 61000, port, number) for port, number in zip(ports, numbers, strict=True)]
 
 
-def test_cookies_depend_on_key_address_and_place():
-    first = cookies(KEY, raw("192.0.2.1"), 65535)
-    assert len(first) == 65535
-    assert first == cookies(KEY, raw("192.0.2.1"), 65535), "the answer to a SYN must be known again"
-    assert first[:10] == cookies(KEY, raw("192.0.2.1"), 10)
+def test_cookies_depend_on_key_address_and_port():
+    def numbers(key: bytes, address: str) -> list[int]:
+        made = Cookies(key)
+        secret = made.secret(raw(address))
+        return [word ^ secret for word in made.words]
+
+    first = numbers(KEY, "192.0.2.1")
+    assert len(first) == 65536
+    assert first == numbers(KEY, "192.0.2.1"), "the answer to a SYN must be known again"
     assert len(set(first)) > 65500
-    assert set(first[:100]).isdisjoint(cookies(KEY, raw("192.0.2.2"), 100))
-    assert set(first[:100]).isdisjoint(cookies(bytes(16), raw("192.0.2.1"), 100))
+    assert set(first[:100]).isdisjoint(numbers(KEY, "192.0.2.2")[:100])
+    assert set(first[:100]).isdisjoint(numbers(bytes(16), "192.0.2.1")[:100])
+    assert {number.bit_length() for number in first} >= {32, 31, 30, 29}, "all 32 bits are used"
 
 
 def test_an_arp_request_is_what_scapy_builds():

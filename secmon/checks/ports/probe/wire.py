@@ -37,6 +37,7 @@ class SynHandles:
     """Sockets that receive nothing yet.
 
     Attributes:
+        holder: bound to the source port of our SYNs.
         sender: for frames of every kind.
         ipv4: for answers over IPv4.
         ipv6: for answers over IPv6.
@@ -45,6 +46,7 @@ class SynHandles:
         netlink: for questions about routes.
     """
 
+    holder: socket.socket
     sender: socket.socket
     ipv4: socket.socket
     ipv6: socket.socket
@@ -77,7 +79,8 @@ def acquire() -> SynHandles:
         The sockets.
 
     Raises:
-        Unavailable: `permission` without the capability; `unsupported` where there are no such sockets.
+        Unavailable: `permission` without the capability; `unsupported` where there are no such sockets;
+            `resource_limit` where no port is free.
     """
     try:
         with contextlib.ExitStack() as opened:
@@ -85,7 +88,8 @@ def acquire() -> SynHandles:
             sender = keep(socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0))
             sender.setblocking(False)
             ipv4, ipv6, arp, advertisements = (keep(open_cooked()) for _ in range(4))
-            handles = SynHandles(sender, ipv4, ipv6, arp, advertisements, keep(routes.connect()))
+            holder = keep(_hold_port())
+            handles = SynHandles(holder, sender, ipv4, ipv6, arp, advertisements, keep(routes.connect()))
             opened.pop_all()
             return handles
     except PermissionError as error:
@@ -108,15 +112,14 @@ class Wire:
         port: source port of our SYNs, which nobody else on this host gets meanwhile.
 
     Raises:
-        Unavailable: no port is free, or this kernel refuses a step.
+        Unavailable: this kernel refuses a step.
     """
 
     def __init__(self, handles: SynHandles) -> None:
         self._handles = handles
         self._paths: dict[str, Path | None] = {}
         self._bound = 0
-        self._holder = _hold_port()
-        self.port: int = self._holder.getsockname()[1]
+        self.port: int = handles.holder.getsockname()[1]
         try:
             self._rings = (
                 (replies.IPV4, Ring(handles.ipv4, filters.answers_ipv4(self.port), ETH_P_IP)),
@@ -209,7 +212,7 @@ class Wire:
         for _, ring in self._rings:
             ring.close()
         handles = self._handles
-        for sock in (handles.sender, handles.arp, handles.advertisements, handles.netlink, self._holder):
+        for sock in (handles.holder, handles.sender, handles.arp, handles.advertisements, handles.netlink):
             sock.close()
 
     def _find_path(self, address: str) -> Path | None:
@@ -267,7 +270,7 @@ def _hold_port() -> socket.socket:
 
 
 def _ephemeral_range() -> tuple[int, int]:
-    """Return the first and the last port that the kernel gives to those who ask for none."""
+    """Return the first and the last port that the kernel gives to who asks for none."""
     try:
         with open(_EPHEMERAL, encoding="ascii") as file:  # noqa: PTH123  # a file of the kernel
             low, high = map(int, file.read().split())
