@@ -47,6 +47,7 @@ def endpoint(address: str, port: int, **options: object) -> Target:
 def look(*targets: Target, ports="top", rate=2000, deadline=60.0, networks=(), exclude=()) -> Collector:
     collector = Collector()
     settings = {"ports": ports, "rate": rate, "exclude": exclude}
+    settings |= {"identify": False, "fingerprints": (), "recog": ()}
     task = Task("ports", "remote", targets, settings, networks, (), deadline, 0.0)
     remote.observe(remote.acquire(task), collector)
     return collector

@@ -67,6 +67,27 @@ CHECK: Final = CheckSpec(
             vi="Những gì không bao giờ được chạm tới: địa chỉ, mạng, hoặc cổng của chúng hay của mọi máy, "
             "như `192.0.2.7`, `192.0.2.0/24:161`, `9100-9107`",
         ),
+        SettingSpec(
+            name="identify",
+            type="boolean",
+            default=True,
+            en="Ask open ports what they serve: a few connections to each, no login",
+            vi="Hỏi cổng mở đang phục vụ gì: vài kết nối tới mỗi cổng, không đăng nhập",
+        ),
+        SettingSpec(
+            name="fingerprints",
+            type="paths",
+            default=(),
+            en="Files and folders of fingerprints that are tried before secmon's own",
+            vi="Các tệp và thư mục mẫu nhận dạng được thử trước mẫu của secmon",
+        ),
+        SettingSpec(
+            name="recog",
+            type="paths",
+            default=(),
+            en="Folders of fingerprints in the format of recog, tried after secmon's own",
+            vi="Các thư mục mẫu nhận dạng theo định dạng recog, được thử sau mẫu của secmon",
+        ),
     ),
     metrics=(
         MetricSpec(

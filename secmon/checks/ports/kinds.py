@@ -180,13 +180,25 @@ PORT: Final = KindSpec(
         FieldSpec(
             "service",
             FieldType.TEXT,
-            "Service that it speaks, as IANA names it",
-            "Dịch vụ, theo tên của IANA",
+            "Service that it speaks, such as `ssh` or `https`; null where none was recognised",
+            "Dịch vụ, như `ssh` hay `https`; null nếu không nhận ra",
         ),
+        FieldSpec("vendor", FieldType.TEXT, "Who makes the product", "Nhà cung cấp sản phẩm"),
         FieldSpec("product", FieldType.TEXT, "Product that serves it", "Sản phẩm phục vụ cổng"),
         FieldSpec("version", FieldType.TEXT, "Version of the product", "Phiên bản của sản phẩm"),
         FieldSpec("cpe", FieldType.TEXT, "CPE 2.3 name of the product", "Tên CPE 2.3 của sản phẩm"),
-        FieldSpec("banner", FieldType.TEXT, "What it said first", "Điều dịch vụ nói đầu tiên"),
+        FieldSpec(
+            "management",
+            FieldType.BOOLEAN,
+            "It is there to administer a device, a machine or a store; null where no product was recognised",
+            "Dùng để quản trị thiết bị, máy chủ hoặc kho dữ liệu; null nếu không nhận ra sản phẩm",
+        ),
+        FieldSpec(
+            "banner",
+            FieldType.TEXT,
+            "What it said: its greeting, or the first line, title and server of its page",
+            "Điều dịch vụ nói: lời chào, hoặc dòng đầu, tiêu đề và tên máy chủ của trang",
+        ),
         FieldSpec(
             "address",
             FieldType.ADDRESS,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from secmon.core.model import Reason
 from secmon.core.texts import cut
 
 if TYPE_CHECKING:
@@ -113,15 +112,9 @@ def conclude(reply: Reply, match: Matcher, *, tls: bool = False) -> Service:
     )
 
 
-def fields(result: Service | Reason) -> tuple[dict[str, Any], dict[str, Reason]]:
-    """Return the fields of a `port` fact: values, and why those not seen are missing.
-
-    Args:
-        result: what was recognised, or why nobody could look.
-    """
-    if isinstance(result, Reason):
-        return {}, dict.fromkeys(FIELDS, result)
-    return {name: getattr(result, name) for name in FIELDS}, {}
+def values(service: Service) -> dict[str, Any]:
+    """Return the fields of a `port` fact that a service fills."""
+    return {name: getattr(service, name) for name in FIELDS}
 
 
 def _text(value: str | None) -> str | None:

@@ -33,7 +33,7 @@ RDP: Final = bytes.fromhex("030000130ee000000000000100080003000000")
 
 _VERSION: Final = re.compile(rb"\x02version\x00.{4}([^\x00]{1,40})\x00", re.DOTALL)
 _REDIS_ERROR: Final = re.compile(
-    r"-(?:ERR (?:unknown|wrong number|operation not|max number)|DENIED Redis|NOAUTH|NOPERM|LOADING|MASTERDOWN)"
+    r"-(?:ERR (?:unknown|wrong number|operation not|max number)|DENIED Redis|NOAUTH|NOPERM|LOADING)"
 )
 _MYSQL_PROTOCOL: Final = 0x0A
 _MYSQL_ERROR: Final = 0xFF

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from secmon.checks.ports.services import FIELDS
 from secmon.core.model import Completeness, Fact, Reason
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ for good, or next to nothing (5 by xt_TARPIT, 10 by LaBrea); the smallest stacks
 _MANY: Final = 64
 _NEARLY_ALL: Final = 0.9
 
-IDENTITY: Final = ("service", "product", "version", "cpe", "banner")
+IDENTITY: Final = FIELDS
 """Fields that identification fills."""
 
 
@@ -118,7 +119,7 @@ class Place:
     port: int
 
 
-Identified = Mapping[Place, Mapping[str, str | None] | Reason]
+Identified = Mapping[Place, Mapping[str, Any] | Reason]
 """What identification says of ports: the fields of IDENTITY, or why there are none."""
 
 

@@ -73,9 +73,7 @@ def acquire(task: Task) -> FingerprintHandles:
     What cannot be opened is a refusal in the handles: the ports themselves are still worth knowing.
     """
     if not task.settings["identify"]:
-        refusal = Unavailable(
-            Reason.NOT_CONFIGURED, "checks.ports.identify is false: no service was identified."
-        )
+        refusal = Unavailable(Reason.NOT_CONFIGURED)  # it is wanted so: nothing needs to be said
         return FingerprintHandles(library.Shelf(), None, refusal)
     try:
         shelf = library.open_shelf(task.settings["fingerprints"], task.settings["recog"])

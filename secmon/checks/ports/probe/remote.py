@@ -1,7 +1,7 @@
 """Look at the ports of other hosts, gently.
 
 A run takes all hosts together through its phases: measure TCP ports, confirm those whose answer proves
-nothing, tell. A target of which nothing more can be learnt is told at once.
+nothing, ask open ones what they serve, tell. A target of which nothing more can be learnt is told at once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports import exclusions, portlist
 from secmon.checks.ports.pace import Pace
+from secmon.checks.ports.probe import identify
 from secmon.checks.ports.probe.confirm import HOLD_SECONDS, confirm
 from secmon.checks.ports.probe.engine import ConnectEngine
 from secmon.checks.ports.probe.lane import Lane
 from secmon.checks.ports.probe.looks import Look, Terms, make_lanes, plan, total_pace
-from secmon.checks.ports.sweep import ANSWERS, State, conclude
+from secmon.checks.ports.services import values
+from secmon.checks.ports.sweep import ANSWERS, Place, State, conclude, nearly_all_open
 from secmon.core.contract import Unavailable
 from secmon.core.model import Completeness, Reason
 from secmon.sources import net
@@ -27,6 +29,7 @@ from secmon.sources import net
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from secmon.checks.ports.sweep import Identified
     from secmon.core.contract import Emit, Task
     from secmon.core.model import Target
 
@@ -46,11 +49,13 @@ class Handles:
         targets: what is to be looked at.
         terms: what the run may do.
         canary: a loopback listener, None where none could be opened.
+        fingerprints: by which services are known.
     """
 
     targets: tuple[Target, ...]
     terms: Terms
     canary: socket.socket | None
+    fingerprints: identify.FingerprintHandles
 
 
 def acquire(task: Task) -> Handles:
@@ -71,11 +76,12 @@ def acquire(task: Task) -> Handles:
         raise Unavailable(Reason.NOT_CONFIGURED, f"checks.ports.exclude: {error}.") from error
     gate = net.Gate(task.allowed_networks, net.own_addresses())
     terms = Terms(ports, int(task.settings["rate"]), excluded, gate, task.now, deadline)
+    fingerprints = identify.acquire(task)
     try:
         canary = socket.create_server(("127.0.0.1", 0))
     except OSError:
         canary = None
-    return Handles(task.targets, terms, canary)
+    return Handles(task.targets, terms, canary, fingerprints)
 
 
 def observe(handles: Handles, emit: Emit) -> None:
@@ -84,15 +90,18 @@ def observe(handles: Handles, emit: Emit) -> None:
         emit.begin(target)
     _tell_canary(handles, emit)
     looks = [look for target in handles.targets if (look := _planned(target, handles.terms, emit))]
-    _Run(looks, handles.terms, emit).measure()
+    _Run(looks, handles, emit).measure()
 
 
 class _Run:
     """The targets of a run, and what each may still be told of."""
 
-    def __init__(self, looks: Sequence[Look], terms: Terms, emit: Emit) -> None:
+    def __init__(self, looks: Sequence[Look], handles: Handles, emit: Emit) -> None:
         self._looks = looks
-        self._terms = terms
+        self._terms = terms = handles.terms
+        self._fingerprints = handles.fingerprints
+        self._identified: Identified = {}
+        self._note = ""
         self._emit = emit
         self._lanes = make_lanes(looks, terms)
         self._total = sum(len(lane.ports) for lane in self._lanes)
@@ -103,8 +112,26 @@ class _Run:
         deadline, pace, limit = self._terms.deadline, total_pace(self._lanes, self._terms), _descriptors()
         ConnectEngine(pace, limit).run(self._lanes, deadline, self._lane_done, self._progress)
         confirm(self._lanes, ConnectEngine(pace, limit, HOLD_SECONDS), deadline, self._progress)
+        self._identify(identify.Identifier(self._fingerprints, pace, limit))
         for look in self._looks:
             self._tell(look)
+
+    def _identify(self, identifier: identify.Identifier) -> None:
+        """Ask open ports what they serve; on one address by the name of the first target there."""
+        hosts = {id(lane): look.host for look in reversed(self._looks) for lane in look.lanes}
+        work = [
+            (identify.Open(lane.address, "tcp", port, hosts[id(lane)]), lane.pace, lane.permit)
+            for lane in self._lanes
+            if not nearly_all_open(lane.states)
+            for port, state in lane.states.items()
+            if state is State.OPEN
+        ]
+        found = identifier.run(work, self._terms.deadline, self._progress)
+        self._identified = {
+            Place(item.address, item.proto, item.port): known if isinstance(known, Reason) else values(known)
+            for item, known in found.items()
+        }
+        self._note = identifier.detail
 
     def _lane_done(self, lane: Lane) -> None:
         """Tell the targets that wait for nothing else."""
@@ -118,7 +145,9 @@ class _Run:
         if look.told:
             return
         look.told = True
-        conclusion = conclude(look.host, look.seen(self._terms), {}, narrow=look.narrow)
+        conclusion = conclude(
+            look.host, look.seen(self._terms), self._identified, narrow=look.narrow, note=self._note
+        )
         reason = conclusion.reason
         self._emit.facts(look.target, conclusion.facts)
         self._emit.end(look.target, {_KIND: reason}, conclusion.completeness, reason, conclusion.detail)
