@@ -39,6 +39,7 @@ REASONS: Final = (
 _MAX_REQUESTS: Final = 100  # on one connection
 _LINGER_SECONDS: Final = 1.0
 _ASK_FOR_PASSWORD: Final = (("WWW-Authenticate", 'Basic realm="secmon", charset="UTF-8"'),)  # RFC 7617
+_NOT_ALLOWED: Final = b"403 Forbidden\nThe certificate has no name of client_allowed_sans.\n"
 _USE_TLS: Final = b"400 Bad Request\nThis port speaks TLS: use https://\n"
 
 
@@ -184,11 +185,15 @@ class Connections:
 
     def _shake_hands(self, connection: Connection) -> bool:
         try:
-            connection.stream.handshake()
+            allowed = connection.stream.handshake()
         except HandshakeFailed as failed:
             self._count(failed.reason)
             self._linger(connection)
             return False
+        if not allowed:
+            self._count("client_certificate")
+            self._answer(connection, Response(HTTPStatus.FORBIDDEN, _NOT_ALLOWED), None)
+            return True
         connection.deadline = self._monotonic() + DEADLINE_SECONDS
         return self._pool.advance(connection, State.OPEN)
 

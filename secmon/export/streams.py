@@ -19,7 +19,7 @@ class Blocked(BlockingIOError):  # noqa: N818  # as its parent in meaning: no er
 
 
 class HandshakeFailed(Exception):  # noqa: N818  # what a client did, counted and never logged
-    """A client is not let in.
+    """A client cannot be spoken with.
 
     Args:
         reason: as `secmon_scrape_rejected_total` counts it.
@@ -33,8 +33,8 @@ class HandshakeFailed(Exception):  # noqa: N818  # what a client did, counted an
 class Stream(Protocol):
     """One client's bytes; every call raises BlockingIOError rather than wait."""
 
-    def handshake(self) -> None:
-        """Go on until the client may send a request; raises HandshakeFailed where it never may."""
+    def handshake(self) -> bool:
+        """Go on to the end, and say whether the client is one of ours; raises HandshakeFailed."""
         ...
 
     def recv(self, size: int) -> bytes:
@@ -69,8 +69,9 @@ class Plain:
         self.send = sock.send
         self.close = sock.close
 
-    def handshake(self) -> None:
+    def handshake(self) -> bool:
         """Let the client in at once."""
+        return True
 
     def end(self) -> None:
         """Close our direction."""

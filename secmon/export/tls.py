@@ -96,12 +96,15 @@ class Secured:
         self._allowed = allowed_sans
         self._over = False  # nothing more is said under TLS
 
-    def handshake(self) -> None:
+    def handshake(self) -> bool:
         """Go on with the handshake, and look at the client's certificate at its end.
+
+        Returns:
+            Whether the certificate has a name that is allowed.
 
         Raises:
             BlockingIOError: the client has to say something first.
-            HandshakeFailed: it has failed, or the certificate has no name that is allowed.
+            HandshakeFailed: it has failed, and OpenSSL has told the client so.
         """
         try:
             _unless_blocked(self._sock.do_handshake)
@@ -113,9 +116,7 @@ class Secured:
             raise
         except OSError as error:
             raise HandshakeFailed("tls_handshake") from error
-        if self._allowed and not self._names().intersection(self._allowed):
-            self.end()
-            raise HandshakeFailed("client_certificate")
+        return not self._allowed or bool(self._names().intersection(self._allowed))
 
     def _names(self) -> set[str]:
         """Return the names of the client's certificate, which has been verified."""
