@@ -15,6 +15,7 @@ from secmon.core.binding import bind
 from secmon.core.configuration import PathSetting
 from secmon.core.cursor import show
 from secmon.core.explain import Places, Site, explain
+from secmon.core.fingerprintfiles import is_fingerprint_file, load_fingerprints, try_examples
 from secmon.core.imagined import assets_of_overrides, assets_of_profiles
 from secmon.core.nearest import suggest
 from secmon.core.packcontent import is_configuration, load_content, use_of
@@ -24,10 +25,10 @@ from secmon.core.rules import is_profile, rule_ids
 from secmon.core.settings import read_settings
 from secmon.core.targets import COMMAND_LINE, choose
 from secmon.core.waivers import find_doubtful
-from secmon.sources import packs, paths
+from secmon.sources import packs, paths, yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import BinaryIO
 
     from secmon.core.configuration import Configuration
@@ -144,21 +145,27 @@ class _Read:
         files: the files that the command is about.
         documents: documents of rules, profiles and overrides, with those of the background.
         content: what all documents hold.
+        fingerprints: how many there are, where the command checks them.
     """
 
     files: frozenset[str]
     documents: Documents
     content: Content
+    fingerprints: int = 0
 
 
 def _read(handles: Handles, faults: list[Fault]) -> _Read:
     """Read every file that is open, and validate what it holds."""
     by_use: dict[PackUse, Documents] = {"rules": [], "waivers": [], "overrides": []}
     files: set[str] = set()
+    fingerprints: Documents = []
     for pack in packs.read_packs(handles.opened, faults):
-        for document in pack.documents:
+        for document, known in _documents(pack, handles.invocation.command):
             files.add(document.file)
             faults += document.faults
+            if known:
+                fingerprints += [(document.file, document.value)] if document.readable else []
+                continue
             if handles.paths_typed and is_configuration(document.value):
                 advice = f"check it with `secmon config check -c {document.file}`"
                 faults.append(Fault(Place(document.file, 1, 1), "", "a configuration holds no rules", advice))
@@ -171,7 +178,23 @@ def _read(handles: Handles, faults: list[Fault]) -> _Read:
         rules = rules + _background(handles, rules, faults)
     content = load_content(rules, by_use["overrides"], by_use["waivers"], handles.registry, time.time())
     faults += content.faults
-    return _Read(frozenset(files), [*rules, *by_use["overrides"]], content)
+    count = _check_fingerprints(fingerprints, faults)
+    return _Read(frozenset(files), [*rules, *by_use["overrides"]], content, count)
+
+
+def _documents(pack: packs.ReadPack, command: str) -> Iterator[tuple[yaml.Document, bool]]:
+    """Yield each document of a pack, and whether it holds fingerprints; those are only read to be checked."""
+    for document in pack.documents:
+        yield document, is_fingerprint_file(document.value)
+    for file, data in pack.fingerprints if command == CHECK else ():
+        yield yaml.read(data, file), True
+
+
+def _check_fingerprints(documents: Documents, faults: list[Fault]) -> int:
+    """Validate fingerprints, try their examples where nothing is wrong, and return how many there are."""
+    fingerprints, found = load_fingerprints(documents)
+    faults += found or try_examples(fingerprints)
+    return len(fingerprints)
 
 
 def _background(handles: Handles, mine: Documents, faults: list[Fault]) -> Documents:
@@ -212,7 +235,7 @@ def _check(handles: Handles, read: _Read, faults: list[Fault]) -> Json:
         "waivers": [item.place for item in content.waivers],
     }
     counts = {name: sum(place.file in read.files for place in found) for name, found in places.items()}
-    return {"files": len(read.files), **counts}
+    return {"files": len(read.files), **counts, "fingerprints": read.fingerprints}
 
 
 def _test(handles: Handles, read: _Read, faults: list[Fault]) -> Json:

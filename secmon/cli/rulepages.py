@@ -22,6 +22,7 @@ _GOOD = Words(
     "đã chấp nhận.",
     "No faults. {files} files: {rules} rules, {profiles} profiles, {overrides} overrides, {waivers} waivers.",
 )
+_FINGERPRINTS = Words("{0} mẫu nhận dạng dịch vụ.", "{0} fingerprints of services.")
 _FAULTS = Words("{0} lỗi trong {1} tệp", "{0} faults in {1} files")
 _FAULT = Words("1 lỗi", "1 fault")
 _WARNINGS = Words("{0} cảnh báo", "{0} warnings")
@@ -110,6 +111,8 @@ def faults_text(faults: Sequence[Fault], lang: Lang) -> str:
 def good_text(counts: Json, warnings: int, lang: Lang) -> str:
     """Return what files without a fault hold, and how many warnings there are."""
     text = _GOOD.of(lang).format(**counts)
+    if counts.get("fingerprints"):
+        text += " " + _FINGERPRINTS.of(lang).format(counts["fingerprints"])
     return f"{text} {_warnings(warnings, lang)}.\n" if warnings else f"{text}\n"
 
 

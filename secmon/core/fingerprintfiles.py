@@ -46,6 +46,15 @@ def load_fingerprints(documents: Iterable[tuple[str, Any]]) -> tuple[list[Finger
     return found, faults
 
 
+def is_fingerprint_file(value: Any) -> bool:
+    """Return whether a document holds fingerprints, by its top key.
+
+    Args:
+        value: what the YAML reader gave.
+    """
+    return isinstance(value, dict) and TOP_KEY in value
+
+
 def try_examples(fingerprints: Sequence[Fingerprint]) -> list[Fault]:
     """Try every example: the first fingerprint that knows it must be its own, and must say what it says.
 

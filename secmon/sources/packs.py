@@ -13,7 +13,7 @@ from secmon.core.contract import Unavailable
 from secmon.core.manifest import MANIFEST, SIGNATURE, UNSIGNED_FILES, PackUse, digest_text
 from secmon.core.rule import Fault, Place
 from secmon.sources.files import open_regular, read_all
-from secmon.sources.paths import FILE_LIMIT, TooManyFilesError, is_document, list_files
+from secmon.sources.paths import FILE_LIMIT, TooManyFilesError, is_document, is_fingerprints, list_files
 from secmon.sources.signatures import Content, Signed, check_pack
 from secmon.sources.yaml import SIZE_LIMIT, Document, read
 
@@ -77,6 +77,7 @@ class ReadPack:
         signed: what its signature proves, None where none was verified.
         refused: why its signature does not hold, where signatures are asked for.
         own: it is the installation's own.
+        fingerprints: path and bytes of its files of fingerprints, which are not parsed.
     """
 
     name: str
@@ -86,6 +87,7 @@ class ReadPack:
     signed: Signed | None = None
     refused: tuple[Fault, ...] = ()
     own: bool = False
+    fingerprints: tuple[tuple[str, bytes], ...] = ()
 
 
 def allow_open_files() -> None:
@@ -198,6 +200,7 @@ def _read_pack(
         signed=signed,
         refused=tuple(refused),
         own=pack.own,
+        fingerprints=tuple((file.path, data) for file, data in contents if is_fingerprints(file.relative)),
     )
 
 

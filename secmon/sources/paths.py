@@ -108,5 +108,14 @@ def is_document(relative: str) -> bool:
     return relative.endswith(_SUFFIXES) and FINGERPRINTS not in Path(relative).parts
 
 
+def is_fingerprints(relative: str) -> bool:
+    """Return whether a file of a pack holds fingerprints, which `secmon rules check` reads as well.
+
+    Args:
+        relative: its path inside the pack.
+    """
+    return relative.endswith(_SUFFIXES) and FINGERPRINTS in Path(relative).parts
+
+
 def _raise(error: OSError) -> None:
     raise error
