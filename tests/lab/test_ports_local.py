@@ -116,8 +116,11 @@ def test_the_listeners_equal_those_of_ss(needs, sockets):
 
 def test_the_fallback_finds_the_same_sockets_and_says_so(sockets):
     handles = local.acquire(TASK)
-    blind = dataclasses.replace(handles.tables, netlink=None, refusal="AF_NETLINK: refused")
-    seen = look(dataclasses.replace(handles, tables=blind)).seen["local"]
+    handles.eyes.tables.netlink.close()
+    handles.eyes.tables = dataclasses.replace(
+        handles.eyes.tables, netlink=None, refusal="AF_NETLINK: refused"
+    )
+    seen = look(handles).seen["local"]
     close(handles)
     mine = {fact.values["port"]: fact for fact in seen.facts}
     for name, sock in sockets.items():
@@ -170,7 +173,9 @@ def test_the_canary_is_found_and_is_no_fact():
 def test_a_look_that_does_not_show_the_canary_says_so():
     handles = local.acquire(TASK)
     empty = diag.Handles(None, "AF_NETLINK: refused", dict.fromkeys(diag.TABLES, BytesIO()))
-    collector = look(dataclasses.replace(handles, tables=empty))
+    handles.eyes.tables.close()
+    handles.eyes.tables = empty
+    collector = look(handles)
     close(handles)
     assert [failure for failure, _ in collector.canaries] == [Reason.NO_DATA]
 
@@ -255,12 +260,7 @@ def look_as_nobody(port: int) -> dict:
 
 def close(handles: local.Handles) -> None:
     """Close what a probe child keeps until it ends."""
-    if handles.tables.netlink:
-        handles.tables.netlink.close()
-    for file in handles.tables.proc.values():
-        file.close()
-    if handles.cgroup is not None:
-        os.close(handles.cgroup)
+    handles.eyes.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon.checks.ports import listeners
@@ -43,6 +44,11 @@ class Tracer:
         units = self._units_of({row.cgroup for row in rows if row.cgroup is not None})
         holders = processes.holders({row.inode for row in rows}) if processes_too else None
         return [self._owner(row, units, holders) for row in rows]
+
+    def close(self) -> None:
+        """Close the hierarchy."""
+        if self._cgroup is not None:
+            os.close(self._cgroup)
 
     def _owner(
         self, row: diag.Socket, units: dict[int, str | None] | None, holders: processes.Holders | None

@@ -7,7 +7,8 @@ who holds them; and only then, or when the time of a window is over, is anything
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from secmon.checks.ports.probe.canary import open_canary
 from secmon.checks.ports.sightings import Sightings
@@ -15,6 +16,7 @@ from secmon.checks.ports.sightings import Sightings
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from secmon.checks.ports.probe.eyes import Eyes
     from secmon.core.contract import Emit
     from secmon.core.model import Fact
     from secmon.sources import diag
@@ -27,33 +29,20 @@ _BURST_SECONDS: Final = 120.0  # that share of so long a time may be spent at on
 _EPHEMERAL: Final = 32768  # where Linux, left alone, begins to pick ports itself
 
 
-class Eyes(Protocol):
-    """Looks at this host, and tells what was seen."""
-
-    def listing(self) -> diag.Listing:
-        """Return every socket that listens."""
-        ...
-
-    def describe(
-        self, listing: diag.Listing, but: Collection[int] = (), *, processes_too: bool
-    ) -> list[Fact]:
-        """Return the facts of a listing, but for the sockets with these inodes."""
-        ...
-
-    def tell(self, listing: diag.Listing, facts: Sequence[Fact]) -> None:
-        """Tell one observation."""
-        ...
+Tell = Callable[["diag.Listing", "Sequence[Fact]"], None]
+"""Takes what was seen as one observation."""
 
 
-def watch(eyes: Eyes, emit: Emit, deadline: float) -> None:
+def watch(eyes: Eyes, emit: Emit, tell: Tell, deadline: float) -> NoReturn:
     """Look and tell until the process is ended from outside.
 
     Args:
         eyes: of this host.
         emit: takes the canary's word.
+        tell: takes what was seen.
         deadline: seconds of silence after which the child is ended.
     """
-    watcher = Watcher(eyes, emit, deadline / _WINDOWS)
+    watcher = Watcher(eyes, emit, tell, deadline / _WINDOWS)
     while True:
         watcher.look(time.monotonic())
         time.sleep(_LOOK_SECONDS)
@@ -65,12 +54,14 @@ class Watcher:
     Args:
         eyes: of this host.
         emit: takes the canary's word.
+        tell: takes what was seen.
         window_seconds: the longest time between two observations.
     """
 
-    def __init__(self, eyes: Eyes, emit: Emit, window_seconds: float) -> None:
+    def __init__(self, eyes: Eyes, emit: Emit, tell: Tell, window_seconds: float) -> None:
         self._eyes = eyes
         self._emit = emit
+        self._tell = tell
         self._window = window_seconds
         self._sightings = Sightings(window_seconds)
         self._outline: frozenset[object] | None = None
@@ -91,15 +82,15 @@ class Watcher:
             self._outline = seen
         since = now - self._told_at
         if since >= self._window or (self._changed and since >= min(_TELL_SECONDS, self._window)):
-            self._tell(now)
+            self._end_window(now)
 
-    def _tell(self, now: float) -> None:
+    def _end_window(self, now: float) -> None:
         """Look once more, with the canary open, and end the window."""
         with open_canary() as canary:
             listing = self._eyes.listing()
             self._note(listing, now, canary.inodes, processes_too=True)
             canary.tell(listing, self._emit)
-        self._eyes.tell(listing, self._sightings.facts())
+        self._tell(listing, self._sightings.facts())
         self._changed, self._told_at = False, now
 
     def _note(
@@ -109,7 +100,8 @@ class Watcher:
         began = time.thread_time()
         ask = processes_too or now >= self._ask_at - _BURST_SECONDS
         self._changed |= self._sightings.note(self._eyes.describe(listing, but, processes_too=ask), now)
-        self._ask_at = max(self._ask_at, now) + (time.thread_time() - began) / _SHARE
+        if not processes_too:
+            self._ask_at = max(self._ask_at, now) + (time.thread_time() - began) / _SHARE
 
 
 def outline(socket: diag.Socket) -> tuple[object, ...]:
