@@ -103,15 +103,17 @@ FINGERPRINT = """fingerprints:
 def test_check_reads_fingerprints_in_their_folder_and_wherever_they_are_named(tmp_path):
     (tmp_path / "fingerprints").mkdir()
     (tmp_path / "fingerprints" / "a.yml").write_text(FINGERPRINT % "1.2")
-    assert answer("check", rules=(str(tmp_path),))["fingerprints"] == 1
+    assert answer("check", registry=load(), rules=(str(tmp_path),))["fingerprints"] == 1
     (tmp_path / "b.yml").write_text(FINGERPRINT.replace("Example", "Other") % "1.2")
-    assert answer("check", rules=(str(tmp_path),))["fingerprints"] == 2
+    assert answer("check", registry=load(), rules=(str(tmp_path),))["fingerprints"] == 2
     (tmp_path / "fingerprints" / "a.yml").write_text(FINGERPRINT % "1.3")
-    assert faults("check", rules=(str(tmp_path),)) == [
+    assert faults("check", registry=load(), rules=(str(tmp_path),)) == [
         'a.yml:6:9: version: "1.3" is expected, and "1.2" is told; '
     ]
     (tmp_path / "fingerprints" / "a.yml").write_text("fingerprint: []\n")
-    assert [line.split(": ")[0] for line in faults("check", rules=(str(tmp_path),))] == ["a.yml:1:1"] * 2
+    assert [line.split(": ")[0] for line in faults("check", registry=load(), rules=(str(tmp_path),))] == [
+        "a.yml:1:1"
+    ] * 2
 
 
 OVER = (
