@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 _STEADY: Final = 0.98
-"""Part of the rate that is used, so that repetitions by the kernel, which come when it likes, find room."""
+_UNASKED: Final = 1.0  # packets per second
+_LEAST: Final = 0.75
+"""Parts of the rate that are used: repetitions and resets by the kernel come when it likes, and need room."""
 _SLACK_SECONDS: Final = 0.02
 """How late a wake-up may be and still be made up for."""
 _ALLOWANCE: Final = 0.04  # of a second's packets: what slack and rounding may cost together
@@ -15,7 +17,8 @@ class Pace:
     """A budget of packets per second (the generic cell rate algorithm, ITU-T I.371).
 
     Who sends asks `ready_at` before, and calls `spend` after the packet has gone. Then any span of time
-    holds at most 0.98 x rate x (the span + 0.02 s) packets, and one, however late the program is woken.
+    holds at most 0.98 x rate x (the span + 0.02 s) packets, and one, however late the program is woken, less
+    one packet a second for what the kernel sends unasked.
     A slack of less than two packets would allow nothing, and is taken as none.
 
     Args:
@@ -26,7 +29,7 @@ class Pace:
     __slots__ = ("_interval", "_next", "_slack")
 
     def __init__(self, rate: float, start: float = 0.0) -> None:
-        self._interval = 1 / (rate * _STEADY)
+        self._interval = 1 / max(rate * _STEADY - _UNASKED, rate * _LEAST)
         self._slack = max(0.0, min(_SLACK_SECONDS, _ALLOWANCE - 2 / rate))
         self._next = start  # when the next packet would be due at an even pace
 
