@@ -1,5 +1,5 @@
-"""TCP ports of the hosts of ports_lab by the connect engine, against the truth and against `nmap`; and what is
-told of hosts that hide, and of targets that cannot be looked at."""
+"""TCP ports of the hosts of ports_lab by either engine, against the truth and against `nmap`; and what is told
+of hosts that hide, and of targets that cannot be looked at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from secmon.agent import confine
 from secmon.checks.ports import portlist
 from secmon.checks.ports.probe import remote
 from secmon.core.contract import Task, Unavailable
@@ -61,6 +62,16 @@ def states(collector: Collector) -> dict[str, list[str]]:
     return {text: [fact.values["state"] for fact in seen.facts] for text, seen in collector.seen.items()}
 
 
+@pytest.fixture(autouse=True, params=["syn", "connect"])
+def engine(request):
+    """Without CAP_NET_RAW, hosts are connected to."""
+    before = confine.capabilities()
+    if request.param == "connect":
+        confine.set_capabilities(before.effective & ~confine.mask(["NET_RAW"]), before.permitted)
+    yield request.param
+    confine.set_capabilities(before.effective, before.permitted)
+
+
 @pytest.fixture(scope="module")
 def made():
     if lacks := missing():
@@ -98,7 +109,13 @@ def test_open_ports_equal_those_of_nmap(made, needs, name):
     assert found(seen, running.address) == nmap(running, "1-9000,20000-20200") == set(running.host.tcp)
     opened, closed = len(running.host.tcp), 9201 - len(running.host.tcp)
     words = f"{opened} open, {closed} closed" if opened else f"{closed} closed"
-    assert seen.seen[running.address].detail.endswith(f"Of 9201 TCP ports: {words}.")
+    assert f"Of 9201 TCP ports: {words}." in seen.seen[running.address].detail
+
+
+def test_without_the_capability_the_detail_says_how_it_was_looked_at(made, engine):
+    address = made["five"].address
+    detail = see(made, endpoint(address, 22)).seen[f"{address}:22"].detail
+    assert ("TCP ports were connected to. Sending SYNs needs CAP_NET_RAW" in detail) is (engine == "connect")
 
 
 def test_one_port_is_told_but_is_no_look_at_the_host(made):
@@ -118,7 +135,7 @@ def test_ipv6_is_looked_at_where_ipv4_is_too(made):
 def test_a_dropping_firewall_leaves_ports_without_reply(made):
     address = made["drop"].address
     seen = see(made, host(address), ports="22,1000-1099").seen[address]
-    assert seen.detail.endswith("Of 101 TCP ports: 1 open, 100 without reply.")
+    assert "Of 101 TCP ports: 1 open, 100 without reply." in seen.detail
 
 
 @pytest.mark.parametrize(
@@ -170,7 +187,7 @@ def test_answers_that_are_more_than_a_second_late_count(made):
     address = made["late"].address
     seen = see(made, host(address), ports="1-500")
     assert found(seen, address) == {22, 80, 443}
-    assert seen.seen[address].detail.endswith("Of 500 TCP ports: 3 open, 497 closed.")
+    assert "Of 500 TCP ports: 3 open, 497 closed." in seen.seen[address].detail
 
 
 def test_behind_a_syn_proxy_the_one_service_is_found_and_nothing_is_invented(made):
@@ -179,7 +196,7 @@ def test_behind_a_syn_proxy_the_one_service_is_found_and_nothing_is_invented(mad
     assert found(seen, address) == {80}
     assert seen.seen[address].reason is Reason.TARPIT
     assert seen.seen[address].completeness is Completeness.PARTIAL
-    assert seen.seen[address].detail.endswith("Of 1000 TCP ports: 1 open, 999 unreliable.")
+    assert "Of 1000 TCP ports: 1 open, 999 unreliable." in seen.seen[address].detail
     assert found(seen, f"{address}:443", "unreliable") == {443}
 
 
@@ -188,7 +205,7 @@ def test_a_host_that_opens_everything_is_not_believed(made, name):
     address = made[name].address
     seen = see(made, host(address), ports="1-300").seen[address]
     assert (seen.facts, seen.reason, seen.completeness) == ([], Reason.TARPIT, Completeness.FAILED)
-    assert seen.detail.endswith("Of 300 TCP ports: 300 unreliable.")
+    assert "Of 300 TCP ports: 300 unreliable." in seen.detail
 
 
 @pytest.mark.parametrize("name", ["tarpit", "sticky"])
@@ -205,7 +222,7 @@ def test_the_deadline_leaves_the_rest_not_measured(made):
         (Completeness.FAILED, Reason.TIMEOUT),
     )
     assert "were not measured before the deadline" in seen[address].detail
-    assert re.search(r"[0-9]{4} not measured\.$", seen[address].detail)
+    assert re.search(r"[0-9]{4} not measured\.", seen[address].detail)
     assert [fact.values["state"] for fact in seen[f"{address}:22"].facts] == ["open"], "narrow looks go first"
 
 

@@ -34,6 +34,7 @@ CHECK: Final = CheckSpec(
             module="secmon.checks.ports.probe.remote",
             forms=(Form.HOST, Form.ENDPOINT, Form.NETWORK),
             kinds=("port",),
+            acquire_with=("NET_RAW",),
         ),
     ),
     interval_seconds=900,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports import exclusions, portlist
 from secmon.checks.ports.pace import Pace
-from secmon.checks.ports.probe import identify
+from secmon.checks.ports.probe import identify, tcp
 from secmon.checks.ports.probe.confirm import HOLD_SECONDS, confirm
 from secmon.checks.ports.probe.engine import ConnectEngine
 from secmon.checks.ports.probe.lane import Lane
@@ -50,12 +50,14 @@ class Handles:
         terms: what the run may do.
         canary: a loopback listener, None where none could be opened.
         fingerprints: by which services are known.
+        tcp: what SYNs are sent with, or why there is nothing.
     """
 
     targets: tuple[Target, ...]
     terms: Terms
     canary: socket.socket | None
     fingerprints: identify.FingerprintHandles
+    tcp: tcp.TcpHandles
 
 
 def acquire(task: Task) -> Handles:
@@ -81,7 +83,7 @@ def acquire(task: Task) -> Handles:
         canary = socket.create_server(("127.0.0.1", 0))
     except OSError:
         canary = None
-    return Handles(task.targets, terms, canary, fingerprints)
+    return Handles(task.targets, terms, canary, fingerprints, tcp.acquire())
 
 
 def observe(handles: Handles, emit: Emit) -> None:
@@ -100,6 +102,7 @@ class _Run:
         self._looks = looks
         self._terms = terms = handles.terms
         self._fingerprints = handles.fingerprints
+        self._tcp = handles.tcp
         self._identified: Identified = {}
         self._note = ""
         self._emit = emit
@@ -110,7 +113,9 @@ class _Run:
     def measure(self) -> None:
         """Go through the phases, and tell all."""
         deadline, pace, limit = self._terms.deadline, total_pace(self._lanes, self._terms), _descriptors()
-        ConnectEngine(pace, limit).run(self._lanes, deadline, self._lane_done, self._progress)
+        engine = tcp.TcpEngine(self._tcp, pace, limit)
+        self._note = engine.note
+        engine.run(self._lanes, deadline, self._lane_done, self._progress)
         confirm(self._lanes, ConnectEngine(pace, limit, HOLD_SECONDS), deadline, self._progress)
         self._identify(identify.Identifier(self._fingerprints, pace, limit))
         for look in self._looks:
@@ -131,7 +136,7 @@ class _Run:
             Place(item.address, item.proto, item.port): known if isinstance(known, Reason) else values(known)
             for item, known in found.items()
         }
-        self._note = identifier.detail
+        self._note = " ".join(filter(None, (self._note, identifier.detail)))
 
     def _lane_done(self, lane: Lane) -> None:
         """Tell the targets that wait for nothing else."""
