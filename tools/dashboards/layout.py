@@ -57,12 +57,14 @@ class Variable:
         label: what a person reads.
         query: `label_values(series, label)`.
         many: whether all values are shown until a reader picks some.
+        hidden: whether only queries use it, and no address can set it.
     """
 
     name: str
     label: Words
     query: str
     many: bool = False
+    hidden: bool = False
 
     @classmethod
     def province(cls) -> Self:
@@ -155,6 +157,8 @@ def _variable(variable: Variable) -> model.VariableModel:
         definition=variable.query,
         refresh=model.VariableRefresh.ON_TIME_RANGE_CHANGED,
         sort=model.VariableSort.ALPHABETICAL_ASC,
+        hide=model.VariableHide.HIDE_VARIABLE if variable.hidden else None,
+        skip_url_sync=variable.hidden,
         multi=variable.many,
         include_all=variable.many,
         current=model.VariableOption(text=["All"], value=["$__all"]) if variable.many else None,

@@ -121,8 +121,8 @@ def _units(head: Head, covered: str, sort: tuple[str, bool]) -> model.Panel:
 
 def _grades() -> Section:
     score = f"asset:secmon_accepted:ratio{_P}"
-    said = 'group by (agent, asset) (last_over_time(secmon_grade_info{grade=~"A|B"}[1h]))'
-    confirmed = f"on (asset) {PROVINCE.of_assets(said)}"
+    said = PROVINCE.series("secmon_grade_info", 'grade=~"A|B"')
+    confirmed = f"on (asset) {PROVINCE.of_assets(f'group by (agent, asset) (last_over_time({said}[1h]))')}"
     a, b, c, d = (f"{least / 100:g}" for least, _ in GRADES)
     capped = f"{score} >= {b} unless {confirmed}"
     graded = {
@@ -161,15 +161,16 @@ def _repair() -> Section:
         sort=("Value #A", True),
         nothing=Words("không có quy tắc nào chưa đạt", "no rule fails"),
     )
+    findings = bars(common.FINDINGS, COUNT, *shared.findings(PROVINCE))
     return Section(
         Words("Sửa gì trước", "What to repair first"),
-        (Place(rules, 14, 11), Place(shared.findings(PROVINCE), 10, 11)),
+        (Place(rules, 14, 11), Place(findings, 10, 11)),
     )
 
 
 def _rules(outcomes: str) -> str:
-    results = f'group by (agent, asset, rule, severity) (secmon_rule_results{{outcome=~"{outcomes}"}} > 0)'
-    return PROVINCE.of_assets(results)
+    found = PROVINCE.series("secmon_rule_results", f'outcome=~"{outcomes}"')
+    return PROVINCE.of_assets(f"group by (agent, asset, rule, severity) ({found} > 0)")
 
 
 def _trust() -> Section:

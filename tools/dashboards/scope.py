@@ -19,32 +19,35 @@ class Scope:
 
     Attributes:
         where: matchers of labels that asset:secmon_inventory:info has.
+        agents: matcher of the agents that speak for it, "" for all. A join alone would read the series of
+            every agent first: of 5,000 agents that takes Prometheus seconds, and for a graph minutes.
     """
 
     where: str
+    agents: str = ""
 
     @property
     def inventory(self) -> str:
         """Return the assets."""
         return f"asset:secmon_inventory:info{{{self.where}}}"
 
+    def series(self, metric: str, matchers: str = "") -> str:
+        """Return what the agents export: a metric with more matchers, if any."""
+        return f"{metric}{{{','.join(filter(None, (self.agents, matchers)))}}}"
+
     def of_assets(self, vector: str) -> str:
         """Return what the assets' own agents say of them; the vector has the labels agent and asset."""
-        return f"({vector} and on (agent, asset) {self.inventory})"
-
-    def of_agents(self, vector: str) -> str:
-        """Return what the assets' agents say of themselves; the vector has the label agent."""
-        return f"({vector} and on (agent) {self.inventory})"
+        return f'({vector} and on (agent, asset) asset:secmon_inventory:info{{{self.where},agent!=""}})'
 
     def findings(self, state: str, severity: str) -> str:
         """Return how many findings the assets' own agents count, by check."""
-        found = f'secmon_findings{{state="{state}",severity=~"{severity}"}}'
+        found = self.series("secmon_findings", f'state="{state}",severity=~"{severity}"')
         return self.of_assets(f"max by (agent, asset, check, severity) ({found})")
 
     @property
     def answering(self) -> str:
         """Return the assets whose own agents answer now."""
-        return self.of_assets("secmon_asset_info")
+        return self.of_assets(self.series("secmon_asset_info"))
 
     @property
     def silent(self) -> str:
@@ -64,8 +67,8 @@ class Scope:
 
 
 PROVINCE: Final = Scope('province="$province"')
-UNIT: Final = Scope('province="$province",unit="$unit"')
-ASSET: Final = Scope('province="$province",asset="$asset"')
+UNIT: Final = Scope('province="$province",unit="$unit"', 'agent=~"$agents"')
+ASSET: Final = Scope('province="$province",asset="$asset"', 'agent="$agent",asset="$asset"')
 
 
 def or_zero(count: str, known: str) -> str:
@@ -90,20 +93,23 @@ def points() -> str:
 def gain(scope: Scope, weight: str, whole: str) -> str:
     """Return what repairing all failing subjects of a rule adds to a raw score, by rule and severity.
 
-    It is 0, and so left out, while the rule is also unknown or in error somewhere on the asset: it is not
-    decided then (docs/architecture.md, "Score").
+    It is 0, and so left out, where the rule is also unknown or in error somewhere on the asset, since then it
+    is not decided (docs/architecture.md, "Score"), and where the agent's packs are not accepted.
 
     Args:
         scope: the assets.
         weight: vector by asset that says what a whole asset weighs.
         whole: what the weights of all assets add up to.
     """
-    failing = scope.of_assets('secmon_rule_results{outcome="fail"} > 0')
-    undecided = 'secmon_rule_results{outcome=~"unknown|error"} > 0'
-    possible = "sum by (asset) (max by (asset, check) (secmon_inventory_points_possible)) > 0"
+    failing = scope.of_assets(scope.series("secmon_rule_results", 'outcome="fail"') + " > 0")
+    undecided = scope.series("secmon_rule_results", 'outcome=~"unknown|error"') + " > 0"
+    believed = "agent:secmon_packs_accepted:bool == 1"
+    possible = f"asset:secmon_score:denominator{{{scope.where}}} > 0"
     return f"""
 sum by (rule, severity) (
-  group by (asset, rule, severity) ({failing} unless on (agent, asset, rule) {undecided})
+  group by (asset, rule, severity) (
+    {failing} unless on (agent, asset, rule) {undecided} and on (agent) {believed}
+  )
   * on (severity) group_left () ({points()})
   * on (asset) group_left () ({weight} / on (asset) ({possible}))
 ) / on () group_left () {whole}""".strip()

@@ -60,14 +60,13 @@ def trend(series: str) -> model.Panel:
     return lines(common.TREND, style.RATIO, *asked)
 
 
-def findings(scope: Scope) -> model.Panel:
-    """Return the course of open findings, one line for each severity."""
-    asked = (
+def findings(scope: Scope) -> list[Query]:
+    """Return the queries of open findings, one for each severity."""
+    return [
         Query(
             or_zero(f"sum({scope.findings('open', severity)})", scope.answering),
             style.both(SEVERITIES[severity]),
             colour,
         )
         for severity, colour in style.SEVERITY_COLOURS.items()
-    )
-    return lines(common.FINDINGS, style.COUNT, *asked)
+    ]

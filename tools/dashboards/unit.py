@@ -8,7 +8,7 @@ from typing import Final
 from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
-from tools.dashboards.panels import Column, Query, figures, grid
+from tools.dashboards.panels import Column, Query, figures, grid, lines
 from tools.dashboards.scope import UNIT, gain, or_zero
 from tools.dashboards.style import COUNT, COVERED, FAULTS, FLOOR, GRADED
 from tools.dashboards.texts import common, unit
@@ -40,6 +40,13 @@ def dashboard() -> Dashboard:
                 "unit",
                 Words("Đơn vị", "Unit"),
                 f"label_values(asset:secmon_inventory:info{_KIND}, unit)",
+            ),
+            Variable(
+                "agents",
+                Words("Tác tử", "Agents"),
+                f"label_values(asset:secmon_inventory:info{_U}, agent)",
+                many=True,
+                hidden=True,
             ),
         ),
         sections=(_overview(), _assets(), _repair(), _expiry(), _trend(), _alerts()),
@@ -97,7 +104,7 @@ def _assets() -> Section:
         (_rules("fail"), Words("Quy tắc chưa đạt", "Rules failing"), FAULTS),
         (_rules("unknown|error"), Words("Quy tắc chưa rõ", "Rules undecided"), FAULTS),
     )
-    grades = UNIT.of_assets("group by (agent, asset, grade) (secmon_grade_info)")
+    grades = UNIT.of_assets(f"group by (agent, asset, grade) ({UNIT.series('secmon_grade_info')})")
     table = grid(
         unit.ASSETS,
         (*(expr for expr, _, _ in values), f"group by (asset, grade) ({grades})"),
@@ -115,8 +122,8 @@ def _assets() -> Section:
 
 
 def _rules(outcomes: str) -> str:
-    found = f'group by (agent, asset, rule) (secmon_rule_results{{outcome=~"{outcomes}"}} > 0)'
-    return f"count by (asset) ({UNIT.of_assets(found)})"
+    found = UNIT.series("secmon_rule_results", f'outcome=~"{outcomes}"')
+    return f"count by (asset) ({UNIT.of_assets(f'group by (agent, asset, rule) ({found} > 0)')})"
 
 
 def _repair() -> Section:
@@ -128,19 +135,19 @@ def _repair() -> Section:
         sort=("Value", True),
         nothing=Words("không có lỗi nào để sửa", "nothing to repair"),
     )
-    failing = UNIT.of_agents("(secmon_check_up == 0 or secmon_check_quarantined == 1)")
+    up, paused = UNIT.series("secmon_check_up"), UNIT.series("secmon_check_quarantined")
+    failing = f"on (agent, check) ({up} == 0 or {paused} == 1)"
     checks = grid(
         unit.CHECKS,
         (
-            f"group by (agent, check) ({failing})",
-            f"max by (agent, check) (secmon_check_up) and on (agent, check) ({failing})",
-            f"max by (agent, check) (secmon_check_quarantined) and on (agent, check) ({failing})",
+            f"min by (agent, check) ({up}) and {failing}",
+            f"max by (agent, check) ({paused}) and {failing}",
         ),
         (
             shared.AGENT,
             shared.CHECK,
-            Column("Value #B", Words("Hoạt động", "Up"), style.WANTED),
-            Column("Value #C", Words("Tạm dừng", "Paused"), style.UNWANTED),
+            Column("Value #A", Words("Hoạt động", "Up"), style.WANTED),
+            Column("Value #B", Words("Tạm dừng", "Paused"), style.UNWANTED),
         ),
         sort=("agent", False),
         nothing=Words("mọi kiểm tra đều chạy", "every check runs"),
@@ -151,7 +158,7 @@ def _repair() -> Section:
 
 
 def _expiry() -> Section:
-    ends = UNIT.of_assets("secmon_tls_certificate_not_after_timestamp_seconds")
+    ends = _said("secmon_tls_certificate_not_after_timestamp_seconds")
     certificates = grid(
         unit.CERTIFICATES,
         (f"bottomk(20, (min by (asset, target) ({ends}) - time()) / {_DAY})",),
@@ -159,13 +166,13 @@ def _expiry() -> Section:
         sort=("Value", False),
         nothing=Words("không có chứng thư nào", "no certificates"),
     )
-    support = UNIT.of_assets("secmon_os_end_of_life_timestamp_seconds")
-    index = UNIT.of_assets("secmon_package_index_timestamp_seconds")
+    support = _said("secmon_os_end_of_life_timestamp_seconds")
+    index = _said("secmon_package_index_timestamp_seconds")
     values = (
         (_updates("security"), Words("Vá bảo mật", "Security updates"), FAULTS),
         (_updates("other"), Words("Cập nhật khác", "Other updates"), COUNT),
         (
-            f"max by (asset) ({UNIT.of_assets('secmon_reboot_required')})",
+            f"max by (asset) ({_said('secmon_reboot_required')})",
             Words("Cần khởi động lại", "Reboot"),
             style.UNWANTED,
         ),
@@ -199,8 +206,12 @@ def _expiry() -> Section:
 
 
 def _updates(kind: str) -> str:
-    found = UNIT.of_assets(f'secmon_updates_pending{{class="{kind}"}}')
-    return f"max by (asset) ({found})"
+    matchers = f'class="{kind}"'
+    return f"max by (asset) ({_said('secmon_updates_pending', matchers)})"
+
+
+def _said(metric: str, matchers: str = "") -> str:
+    return UNIT.of_assets(UNIT.series(metric, matchers))
 
 
 def _trend() -> Section:
@@ -208,7 +219,7 @@ def _trend() -> Section:
         Words("Diễn biến", "Trend"),
         (
             Place(shared.trend(f"unit:secmon_NAME:ratio{_U}"), 12, 9),
-            Place(shared.findings(UNIT), 12, 9),
+            Place(lines(common.FINDINGS, COUNT, *shared.findings(UNIT)), 12, 9),
         ),
     )
 

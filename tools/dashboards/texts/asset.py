@@ -72,9 +72,10 @@ REPAIR: Final = Head(
     Words("Sửa gì trước", "What to repair first"),
     Words(
         "Sửa hết lỗi của một quy tắc thì điểm thô của tài sản tăng chừng nào (ước tính theo mức "
-        "độ). Quy tắc còn chỗ chưa rõ thì chưa có trong bảng.",
+        "độ; hơi cao nếu mức độ đã được nâng). Quy tắc còn chỗ chưa rõ thì chưa có trong bảng.",
         "What the asset's raw score gains once nothing fails the rule any more (estimated from "
-        "severities). A rule that is also unknown somewhere is not listed yet.",
+        "severities; too high where an override raised one). A rule that is also unknown "
+        "somewhere is not listed yet.",
     ),
 )
 REASONS: Final = Head(
