@@ -19,11 +19,10 @@ from secmon.sources import yaml as positions
 from tools.demo import history, stack, troubles
 from tools.demo.agent import SimulatedAgent
 from tools.demo.fleet import build
-from tools.demo.papers import STRANGER
 from tools.demo.plants import PLANTS
 from tools.demo.rulebook import plan
 from tools.demo.troubles import DAY, Trouble
-from tools.demo.world import CENTRE, LEAST_AGENTS, MOST_AGENTS, imagine
+from tools.demo.world import CENTRE, LEAST_AGENTS, MOST_AGENTS, STRANGER, imagine
 
 NOW = 1_800_000_000.0
 
@@ -142,8 +141,8 @@ def alone(fleet, like, *wrong, plants=frozenset()):
 def test_without_troubles_everything_is_seen_and_in_order(fleet):
     for machine in (*fleet.world.agents, *fleet.world.devices):
         state = alone(fleet, machine)
-        assert state.score.coverage > 95, (machine.id, state.rules)
-        assert state.score.raw > 95, (machine.id, state.rules)
+        assert state.score.coverage > 90, (machine.id, state.rules)
+        assert state.score.raw > 90, (machine.id, state.rules)
 
 
 @pytest.mark.parametrize("name", sorted({*troubles._COMMON, *troubles._BRIEF, "datastore", "end-of-life"}))
@@ -202,7 +201,7 @@ def test_planted_faults_show_on_the_pages(fleet, pages):
         if s.name == "secmon_asset_info" and s.labels["asset"] == claimed.id
     ]
     assert int(info["level"]) != claimed.level
-    assert STRANGER in {s.labels.get("asset") for s in read["stranger"]}
+    assert STRANGER.id in {s.labels.get("asset") for s in read["stranger"]}
     waived = [
         s.value for s in read["waived"] if s.name == "secmon_findings" and s.labels["state"] == "waived"
     ]

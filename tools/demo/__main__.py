@@ -116,9 +116,12 @@ def _show(options: argparse.Namespace, lang: Lang, pause: Callable[[float], None
     stack.find("prometheus")
     print(_WAIT.of(lang), flush=True)
     fleet = build(options.seed, options.agents)
+    past = DAY * min(
+        1.0, AGENTS / options.agents
+    )  # so that computing it takes seconds, however many there are
     with (
         tempfile.TemporaryDirectory(prefix="secmon-demo-") as folder,
-        stack.run(fleet, Path(folder), options.port, past_seconds=DAY, pause=pause) as running,
+        stack.run(fleet, Path(folder), options.port, past_seconds=past, pause=pause) as running,
     ):
         running.wait_for_scores(len(fleet.agents), len(fleet.world.units))
         print(*report.lines(running, fleet, lang), sep="\n", flush=True)

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Final
 from secmon import __version__
 from secmon.agent.memory import Memory
 from secmon.core.judge import judge_check
-from secmon.core.model import Platform, Reason
+from secmon.core.model import Reason
 from secmon.core.snapshot import Agent, CheckStats, Reload, Snapshot, Usage, build
 from secmon.export.connections import REASONS
 from tools.demo import patches, ports, tls, traffic
 from tools.demo.chance import dice
-from tools.demo.papers import STRANGER
 from tools.demo.sight import Sight, Span, lose, tell
 from tools.demo.troubles import DAY, HOUR
-from tools.demo.world import Machine
+from tools.demo.world import STRANGER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from secmon.core.model import Target
     from secmon.core.plan import CheckPlan, ChildPlan, CorePlan
     from tools.demo.sight import View
-
+    from tools.demo.world import Machine
 
 _VIEWS: Final[Mapping[str, Callable[[Target, Sight], View]]] = {
     "ports": ports.view,
@@ -41,7 +40,6 @@ _BLIND: Final = {
 """Check and planted fault -> what its canary says."""
 _CLOCKS: Final = {"clock-ahead": 20 * 60.0, "clock-behind": -1.5 * DAY}
 """Planted fault -> seconds by which the agent's clock is wrong."""
-_STRANGER: Final = Machine(STRANGER, "", Platform.OTHER, "10.99.7.7", ())
 
 
 class SimulatedAgent:
@@ -72,7 +70,7 @@ class SimulatedAgent:
         self.plan, self._child = plans
         self._registry = registry
         self._watched = tuple(watched)
-        self._looked_at = {each.id: each for each in (machine, *watched, _STRANGER)}
+        self._looked_at = {each.id: each for each in (machine, *watched, STRANGER)}
         self._start = start
         self.shift = sum(_CLOCKS.get(plant, 0.0) for plant in machine.plants)
         metrics = (metric for check in registry.checks.values() for metric in check.metrics)

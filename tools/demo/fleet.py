@@ -98,7 +98,7 @@ def build(seed: int, agents: int = AGENTS, *, now: float | None = None) -> Fleet
         ValueError: there are too few or too many agents.
     """
     world = imagine(seed, agents, time.time() if now is None else now)
-    book = read_rulebook()
+    book = read_rulebook(world.start)
     text = inventory_yaml(world, book.sha256)
     inventory, faults = read_inventory(yaml.read(text.encode(), "inventory.yml").value, "inventory.yml")
     if inventory is None:

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from secmon.core.inventory import Availability
-from secmon.core.model import Platform, Role
+from secmon.core.model import Role
 from secmon.sources.packs import BUILTIN
 from tools.demo.troubles import DAY, HOUR
-from tools.demo.world import NAMES, PROVINCE
+from tools.demo.world import NAMES, PROVINCE, STRANGER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tools.demo.world import Machine, Unit, World
 
-STRANGER: Final = "camera-la"
-"""A device that an agent reports and the inventory does not know."""
 _INTERVALS: Final = {"ports": "1m", "tls": "2m", "patches": "5m"}
 """Shorter than anybody's, so that something happens while one looks."""
 _WAIVED: Final = ("ports.ftp-exposed", "tls.chain-untrusted")
@@ -91,7 +89,8 @@ def settings_yaml(machine: Machine, watched: Sequence[Machine]) -> str:
     endpoints += [{"asset": device.id, "address": device.address, "port": 443} for device in watched]
     watches = [_watch(device) for device in watched]
     if "stranger" in machine.plants:
-        watches.append({"id": STRANGER, "platform": Platform.OTHER.value, "address": "10.99.7.7"})
+        stranger = {"id": STRANGER.id, "platform": STRANGER.platform.value, "address": STRANGER.address}
+        watches.append(stranger)
     document = {
         "agent": {"name": machine.id},
         "asset": {

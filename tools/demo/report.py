@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from secmon.cli.command import Words
 from secmon.core.fleet import RANKING_COVERAGE, Total, rank
 from tools.demo.serving import INVENTORY_ADDRESS, INVENTORY_PAGE
+from tools.demo.troubles import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,12 +53,12 @@ _LACKING: Final = Words("chưa đủ dữ liệu", "not enough data")
 _PROVINCE: Final = Words("Toàn tỉnh", "The province")
 _PLANTED: Final = Words("LỖI CÀI SẴN, và cảnh báo của nó", "FAULTS PLANTED, and their alerts")
 _PAST: Final = Words(
-    "Điểm của 24 giờ trước không được thu thập mà được tính từ cùng dữ liệu tự tạo.",
-    "The scores of the last 24 hours were not scraped but computed from the same made-up observations.",
+    "Điểm của {hours:.0f} giờ trước không được thu thập mà được tính từ cùng dữ liệu giả.",
+    "The scores of the last {hours:.0f} hours were not scraped but computed from the same made-up data.",
 )
 _GRAFANA: Final = Words(
-    "Grafana: thêm nguồn dữ liệu Prometheus {url}, rồi nhập (Import) các tệp JSON trong deploy/grafana/.",
-    "Grafana: add the Prometheus data source {url}, then import the JSON files in deploy/grafana/.",
+    "Grafana: thêm nguồn dữ liệu Prometheus {url}, rồi nhập (Import) các tệp của deploy/grafana/dashboards/.",
+    "Grafana: add the Prometheus data source {url}, then import the files of deploy/grafana/dashboards/.",
 )
 _END: Final = Words(
     "Ctrl-C dừng tất cả và xóa mọi tệp tạm.", "Ctrl-C stops everything and removes every file."
@@ -90,7 +91,7 @@ def lines(stack: Stack, fleet: Fleet, lang: Lang) -> Iterator[str]:
         words = Words(plant.vi, plant.en)
         yield f"  {machine.id:<{_COLUMN}} {words.of(lang)}{f' ({plant.alert})' if plant.alert else ''}"
     yield ""
-    yield _PAST.of(lang)
+    yield _PAST.of(lang).format(hours=stack.past_seconds / HOUR)
     yield _GRAFANA.of(lang).format(url=stack.url)
     yield _END.of(lang)
 

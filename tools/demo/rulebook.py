@@ -9,22 +9,23 @@ from secmon import __version__
 from secmon.checks import load
 from secmon.core.assemble import Parts, assemble
 from secmon.core.binding import bind
+from secmon.core.configuration import PathSetting
 from secmon.core.hosts import Own
-from secmon.core.packcontent import Content
+from secmon.core.packcontent import load_content
 from secmon.core.plan import Invocation, Pack
+from secmon.core.rule import Place
 from secmon.core.settings import read_settings
 from secmon.core.targets import choose
 from secmon.core.waiverfiles import load_waivers
-from secmon.sources import yaml
+from secmon.sources import packs, paths, yaml
 from secmon.sources.packs import BUILTIN
 from tools.demo.papers import settings_yaml, waivers_yaml
-from tools.docs import ROOT, read_rules
-from tools.reference.province import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from secmon.core.contract import Registry
+    from secmon.core.packcontent import Content
     from secmon.core.plan import ChildPlan, CorePlan
     from secmon.core.rule import Fault, Waiver
     from tools.demo.world import Machine
@@ -47,14 +48,27 @@ class Rulebook:
     sha256: str
 
 
-def read_rulebook() -> Rulebook:
-    """Read the rules of this checkout."""
+def read_rulebook(now: float) -> Rulebook:
+    """Read the rules of this checkout, as an agent does.
+
+    Args:
+        now: Unix seconds.
+
+    Raises:
+        ValueError: they have faults; the text names each.
+    """
+    faults: list[Fault] = []
+    setting = PathSetting(BUILTIN, Place("demo", 0, 0), "rules")
+    opened = packs.open_pack(setting, "rules", faults, builtin=paths.builtin_rules())
+    (read,) = packs.read_packs([opened], faults)
+    faults += [fault for document in read.documents for fault in document.faults]
     registry = load()
-    folder = ROOT / "rules"
-    rules, profiles = read_rules(folder, registry)
-    ids = frozenset(rule.id for rule in rules)
-    content = Content(tuple(rules), tuple(profiles), (), (), ids, ())
-    return Rulebook(registry, content, digest(folder))
+    documents = [(document.file, document.value) for document in read.documents if document.readable]
+    content = load_content(documents, [], [], registry, now)
+    faults += content.faults
+    if faults:
+        raise ValueError("\n".join(map(str, faults)))
+    return Rulebook(registry, content, read.sha256)
 
 
 def plan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import socket
@@ -52,6 +51,7 @@ class Stack:
         api: its API.
         folder: its configuration, its data and its log.
         process: the running program.
+        past_seconds: for how long before it began it has computed scores.
         pause: waits some seconds, or raises where the waiting is to end.
     """
 
@@ -59,6 +59,7 @@ class Stack:
     api: Prometheus
     folder: Path
     process: subprocess.Popen[bytes]
+    past_seconds: float = 0.0
     pause: Callable[[float], object] = time.sleep
 
     def wait_until(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
@@ -75,11 +76,14 @@ class Stack:
         end = time.monotonic() + seconds
         while True:
             self.check()
-            with contextlib.suppress(Unanswered):
+            said = ""
+            try:
                 if holds():
                     return
+            except Unanswered as error:
+                said = f" ({error})"
             if time.monotonic() > end:
-                raise EndedError(f"after {seconds:.0f} s still not there: {what}{self._last_words()}")
+                raise EndedError(f"after {seconds:.0f} s still not there: {what}{said}{self._last_words()}")
             self.pause(_POLL_SECONDS)
 
     def wait_for_scores(self, agents: int, units: int, seconds: float = 90.0) -> None:
@@ -168,7 +172,9 @@ def run(
     _remember(fleet, folder, past_seconds)
     pause(0)
     with _serve(fleet, port, pages), _running(program, folder, port) as process:
-        stack = Stack(f"http://{ADDRESS}:{port}", Prometheus(ADDRESS, port), folder, process, pause)
+        stack = Stack(
+            f"http://{ADDRESS}:{port}", Prometheus(ADDRESS, port), folder, process, past_seconds, pause
+        )
         stack.wait_until(stack.api.is_ready, 60, "an answer of Prometheus")
         yield stack
 

@@ -111,6 +111,10 @@ class Machine:
         return self.plants.union(trouble.name for trouble in self.troubles if trouble.is_active(now))
 
 
+STRANGER: Final = Machine("camera-la", "", Platform.OTHER, "10.99.7.7", ())
+"""A device that an agent reports and the inventory does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """A province.
