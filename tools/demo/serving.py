@@ -34,7 +34,7 @@ class Serving:
         folder: where the page of the inventory is written, and served from.
 
     Raises:
-        OSError: an address cannot be had; the message names it.
+        OSError: an address cannot be had.
     """
 
     def __init__(self, fleet: Fleet, port: int, folder: Path) -> None:
