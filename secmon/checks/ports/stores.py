@@ -35,8 +35,8 @@ _VERSION: Final = re.compile(rb"\x02version\x00.{4}([^\x00]{1,40})\x00", re.DOTA
 _REDIS_ERROR: Final = re.compile(
     r"-(?:ERR (?:unknown|wrong number|operation not|max number)|DENIED Redis|NOAUTH|NOPERM|LOADING)"
 )
-_MYSQL_PROTOCOL: Final = 0x0A
-_MYSQL_ERROR: Final = 0xFF
+_MYSQL_PROTOCOL: Final = b"\x0a"
+_MYSQL_ERROR: Final = b"\xff"
 _PRELOGIN_REPLY: Final = 0x04
 
 
@@ -49,9 +49,9 @@ def read_mysql(data: bytes) -> Reply | None:
         return None
     length = int.from_bytes(data[:3], "little")
     body = data[4 : 4 + length]
-    if body[0] == _MYSQL_PROTOCOL and b"\0" in body:
+    if body[:1] == _MYSQL_PROTOCOL and b"\0" in body:
         version = decode(body[1 : body.index(b"\0")])
-    elif body[0] == _MYSQL_ERROR and length == len(body):
+    elif body[:1] == _MYSQL_ERROR and length == len(body):
         message = body[3:]
         version = decode(message[6:] if message[:1] == b"#" else message)
     else:
