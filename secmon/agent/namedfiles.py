@@ -25,6 +25,7 @@ def check_named_files(invocation: Invocation) -> Iterable[Fault]:
         A fault each.
     """
     files = [("--pcap", invocation.pcap)] if invocation.pcap else []
+    files += [("--join", invocation.join)] if invocation.join else []
     files += [
         ("--target", text.removeprefix("file:")) for text in invocation.targets if text.startswith("file:")
     ]

@@ -38,12 +38,13 @@ def drop_stdout() -> None:
     os.close(null)
 
 
-def refuse_unwritable(path: str, *, keep: bool = False) -> None:
+def refuse_unwritable(path: str, *, keep: bool = False, option: str = "-o") -> None:
     """Fail before the work rather than after it.
 
     Args:
         path: `-o`; "" for standard output.
         keep: refuse to replace a file that exists.
+        option: that named it.
 
     Raises:
         Bad: no such file can be made.
@@ -52,12 +53,13 @@ def refuse_unwritable(path: str, *, keep: bool = False) -> None:
         return
     folder = os.path.dirname(os.path.realpath(path))
     if os.path.isdir(path):
-        raise Bad(f"cannot write -o {path}: it is a folder; name a file in it")
+        raise Bad(f"cannot write {option} {path}: it is a folder; name a file in it")
     if keep and os.path.lexists(path):
         raise Bad(f"{path} exists already; it is not overwritten: name another file, or move it away")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise Bad(
-            f"cannot write -o {path}: {folder} does not exist or may not be written to; name another folder"
+            f"cannot write {option} {path}: {folder} does not exist or may not be written to; "
+            "name another folder"
         )
 
 

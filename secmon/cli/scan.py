@@ -151,6 +151,26 @@ SCAN = Command(
         ),
         LANG,
         Option(
+            ("--join",),
+            Words(
+                "ghép cổng của máy này với báo cáo nhìn từ ngoài (JSON của secmon, hoặc XML của nmap)",
+                "join this host's ports with a report from outside (JSON of secmon, or XML of nmap)",
+            ),
+            metavar="REPORT",
+            default="",
+            completes="file",
+        ),
+        Option(
+            ("--write-baseline",),
+            Words(
+                "ghi các cổng đang mở thành danh sách cho phép để xem lại",
+                "write what listens now as an allow-list to review",
+            ),
+            metavar="FILE",
+            default="",
+            completes="file",
+        ),
+        Option(
             ("--fail-on",),
             Words(
                 "thoát với mã 1 khi có lỗi từ mức này: info, low, medium, high (mặc định), critical",
@@ -175,6 +195,10 @@ SCAN = Command(
         Example(
             "secmon scan --target 192.0.2.10 --target mail.example.vn:465",
             Words("kiểm tra hai đích từ bên ngoài", "audit two targets from outside"),
+        ),
+        Example(
+            "sudo secmon scan ports --write-baseline allow.yml",
+            Words("ghi danh sách cổng cho phép để xem lại", "write an allow-list of ports to review"),
         ),
         Example(
             "secmon scan patches --root /mnt --format json -o report.json",
@@ -206,6 +230,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         return 0
     _refuse_nonsense(values)
     refuse_unwritable(values.output)
+    refuse_unwritable(values.write_baseline, keep=True, option="--write-baseline")
     return _audit(values)
 
 
@@ -215,6 +240,12 @@ def _refuse_nonsense(values: Namespace) -> None:
     for check in values.checks:
         if check not in CHECKS:
             raise Bad(f"{check} is not a check; {suggest(check, CHECKS)}")
+    given = values.target or values.root or values.pcap or values.interface
+    for name, value in (("--join", values.join), ("--write-baseline", values.write_baseline)):
+        if value and (given or (values.checks and "ports" not in values.checks)):
+            raise Bad(
+                f"{name} is about the ports of this host; leave out other checks, --target and the like"
+            )
     if values.pcap and values.duration:
         raise Bad("--duration is for live traffic; leave it out with --pcap, which is read to its end")
 
@@ -238,6 +269,11 @@ def _audit(values: Namespace) -> int:
         say(note)
     with destination(values.output) as out:
         _render(result.report, values, out)
+    if values.write_baseline:
+        from secmon.export import baseline
+
+        with destination(values.write_baseline) as out:
+            out.write(baseline.render(result.report))
     return exit_code(result.report, Severity(values.fail_on))
 
 
@@ -258,6 +294,7 @@ def _invocation(values: Namespace) -> Invocation:
         root=values.root,
         pcap=values.pcap,
         interface=values.interface,
+        join=values.join,
         duration=values.duration,
         trust=tuple(values.trust),
         waivers=tuple(values.waivers),

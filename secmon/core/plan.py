@@ -170,6 +170,7 @@ class Invocation:
         root: `--root`, "" where absent.
         pcap: `--pcap`, "" where absent.
         interface: `--interface`, "" where absent.
+        join: `--join`, "" where absent.
         duration: `--duration` seconds, 0 where absent.
         trust: `--trust` folders.
         waivers: `--waivers` folders.
@@ -196,6 +197,7 @@ class Invocation:
     root: str = ""
     pcap: str = ""
     interface: str = ""
+    join: str = ""
     duration: float = 0.0
     trust: tuple[str, ...] = ()
     waivers: tuple[str, ...] = ()

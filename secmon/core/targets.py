@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 NAMED: Final = "named"
 """Option of a target that the command line gave: the gate lets it through."""
+JOIN: Final = "join"
+"""Option of this host's target: path of a report to join with it."""
 LARGEST_NETWORK: Final = 65_536
 """Addresses of a network target."""
 COMMAND_LINE: Final = "command line"
@@ -259,6 +261,8 @@ class _Chooser:
         vantage = self._vantage(spec, asset, form)
         if form in {Form.HOST, Form.ENDPOINT, Form.NETWORK}:
             options = options | {"platform": asset.platform.value}
+        if form is Form.LOCAL and self.invocation.join and any(kind.when == JOIN for kind in spec.kinds):
+            options = options | {JOIN: self.invocation.join}
         self.targets.append(Target(asset.id, spec.name, form, text, vantage, options))
         if vantage not in asset.vantages:
             vantages = (*self.assets[asset.id].vantages, vantage)

@@ -37,6 +37,8 @@ def test_defaults():
         "root": "",
         "pcap": "",
         "interface": "",
+        "join": "",
+        "write_baseline": "",
         "duration": 0.0,
         "trust": [],
         "format": "table",

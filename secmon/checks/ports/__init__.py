@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from secmon.checks.ports.kinds import LISTENER, PORT, PUBLISHED
+from secmon.checks.ports.kinds import LISTENER, PORT, PUBLISHED, REACHABILITY
 from secmon.core.contract import CheckSpec, MetricSpec, ProbeSpec, SettingSpec
 from secmon.core.model import Form
 
 CHECK: Final = CheckSpec(
     name="ports",
-    kinds=(LISTENER, PUBLISHED, PORT),
+    kinds=(LISTENER, PUBLISHED, REACHABILITY, PORT),
     probes=(
         ProbeSpec(
             name="local",
@@ -28,6 +28,12 @@ CHECK: Final = CheckSpec(
             forms=(Form.LOCAL,),
             kinds=("published",),
             acquire_with=("NET_ADMIN",),
+        ),
+        ProbeSpec(
+            name="joined",
+            module="secmon.checks.ports.probe.joined",
+            forms=(Form.LOCAL,),
+            kinds=("reachability",),
         ),
         ProbeSpec(
             name="remote",

@@ -157,6 +157,45 @@ PUBLISHED: Final = KindSpec(
     vi="Một cổng mà máy này chuyển tiếp tới container, máy ảo hoặc máy khác (NAT đích)",
 )
 
+REACHABILITY: Final = KindSpec(
+    name="reachability",
+    key=("host", "proto", "port"),
+    fields=(
+        FieldSpec(
+            "host",
+            FieldType.TEXT,
+            "Host as the look from outside named it",
+            "Máy, như lần nhìn từ ngoài đã ghi",
+        ),
+        FieldSpec(
+            "proto",
+            FieldType.TEXT,
+            "Transport protocol",
+            "Giao thức tầng giao vận",
+            values=("tcp", "udp", "sctp"),
+        ),
+        FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng"),
+        FieldSpec(
+            "listening",
+            FieldType.BOOLEAN,
+            "This host listens on it, and not on loopback alone",
+            "Máy này đang lắng nghe cổng đó, không chỉ trên loopback",
+        ),
+        FieldSpec("reachable", FieldType.BOOLEAN, "It was reached from outside", "Từ ngoài kết nối được"),
+        FieldSpec(
+            "systemd_unit",
+            FieldType.TEXT,
+            "systemd unit that opened it, null for none",
+            "Đơn vị systemd đã mở cổng, null nếu không có",
+        ),
+    ),
+    sources={Form.LOCAL: (Vantage.INSIDE,)},
+    when="join",
+    shown=("systemd_unit",),
+    en="A port as this host and a look from outside see it, joined (--join)",
+    vi="Một cổng nhìn từ trong máy và từ ngoài, ghép lại (--join)",
+)
+
 PORT: Final = KindSpec(
     name="port",
     key=("host", "proto", "port"),
