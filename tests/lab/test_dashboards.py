@@ -75,6 +75,9 @@ def worlds(prometheus):
     return {"province": each("unit_kind"), "unit": units, "asset": each("asset", "agent")}
 
 
+OF_ITS_AGENT = "and on (agent, asset) asset:secmon_inventory:info"
+
+
 def problems(prometheus, worlds, name, panel, target) -> list[str]:
     """Return what is wrong with a query of a panel; it may be empty for one asset, not for all."""
     asked = dict.fromkeys(variables.filled(target["expr"], values) for values in worlds[name])
@@ -151,6 +154,12 @@ def panel(name, title):
     return next(item for item in DOCUMENTS[name]["panels"] if item["title"].endswith(f" / {title}"))
 
 
+def ask_at(prometheus, expression, now):
+    """Return labels and values at one instant: the next scrape must not come in between."""
+    answer = prometheus.ask("query", query=expression, time=str(now))
+    return [(series["metric"], float(series["value"][1])) for series in answer["result"]]
+
+
 def ask(prometheus, name, title, values, at=0):
     return prometheus.query(variables.filled(panel(name, title)["targets"][at]["expr"], values))
 
@@ -163,18 +172,50 @@ def test_every_asset_has_one_grade(prometheus, worlds, fleet):
 
 
 def test_grades_are_the_agents_where_the_province_takes_their_score_over(prometheus, worlds):
-    letters = {}
-    for target in panel("province", "Assets by grade")["targets"]:
-        counted = target["expr"].removeprefix("count(").removesuffix(")")
-        for value in prometheus.query(variables.filled(counted, worlds["province"][0])):
-            letters[value.labels["asset"]] = target["legendFormat"]
-    own = {value.labels["asset"]: value.labels["grade"] for value in prometheus.query("secmon_grade_info")}
-    taken = prometheus.query(
-        "asset:secmon_accepted:ratio == on (asset) max by (asset) (secmon_accepted_ratio)"
-    )
-    compared = {value.labels["asset"] for value in taken}
+    now = time.time()
+
+    def by_asset(expression):
+        answer = prometheus.ask(
+            "query", query=variables.filled(expression, worlds["province"][0]), time=str(now)
+        )
+        return {series["metric"]["asset"]: series["metric"] for series in answer["result"]}
+
+    letters = {
+        asset: target["legendFormat"]
+        for target in panel("province", "Assets by grade")["targets"]
+        for asset in by_asset(target["expr"].removeprefix("count(").removesuffix(")"))
+    }
+    own = by_asset(f"secmon_grade_info {OF_ITS_AGENT}")
+    taken = f"asset:secmon_accepted:ratio == on (asset) (secmon_accepted_ratio {OF_ITS_AGENT})"
+    compared = by_asset(taken)
     assert len(compared) > 10
-    assert {asset: letters[asset] for asset in compared} == {asset: own[asset] for asset in compared}
+    assert {asset: letters[asset] for asset in compared} == {asset: own[asset]["grade"] for asset in compared}
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "values"),
+    [
+        ("province", "Ranking", "ABCDE"),
+        ("province", "Worst rules", "AB"),
+        ("unit", "Assets of the unit", "ABCDE"),
+    ],
+)
+def test_none_is_a_nought_and_not_an_empty_cell(prometheus, worlds, name, title, values):
+    targets, now = panel(name, title)["targets"][: len(values)], time.time()
+    for world in worlds[name]:
+        answers = [ask_at(prometheus, variables.filled(target["expr"], world), now) for target in targets]
+        rows = [{frozenset(labels.items()) for labels, _ in answer} for answer in answers]
+        assert rows == [rows[0]] * len(values)
+
+
+def test_grade_of_an_asset_is_its_agents(prometheus, worlds):
+    now, own = time.time(), 'secmon_grade_info{agent="$agent",asset="$asset"}'
+    for values in worlds["asset"]:
+        shown, said = (
+            ask_at(prometheus, variables.filled(expression, values), now)
+            for expression in (panel("asset", "Grade")["targets"][0]["expr"], own)
+        )
+        assert ["ABCDE"[int(place)] for _, place in shown] == [labels["grade"] for labels, _ in said]
 
 
 def test_ranks_are_pythons(prometheus, worlds):

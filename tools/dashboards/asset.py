@@ -7,13 +7,13 @@ from typing import Final
 from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
-from tools.dashboards.panels import Column, Head, Query, bars, figures, grid, lines, names
+from tools.dashboards.panels import Column, Head, Query, bars, figures, grid, lines
 from tools.dashboards.scope import ASSET, gain
 from tools.dashboards.style import COUNT, COVERED, FAULTS, GRADED
 from tools.dashboards.texts import asset, common
 
-_A: Final = '{province="$province",asset="$asset"}'
-_SEEN: Final = '{agent="$agent",asset="$asset"}'
+_A: Final = f"{{{ASSET.where}}}"
+_SEEN: Final = f"{{{ASSET.agents}}}"
 _ONE: Final = 'asset="$asset"'
 _AGENT: Final = '{agent="$agent"}'
 _DAY: Final = "86400"
@@ -81,15 +81,7 @@ def _overview() -> Section:
         Words("Toàn cảnh", "Overview"),
         (
             *(Place(panel, 4, 5) for panel in figure),
-            Place(
-                names(
-                    asset.GRADE,
-                    style.GRADE,
-                    Query(f"group by (grade) (secmon_grade_info{_SEEN})", "{{grade}}"),
-                ),
-                3,
-                5,
-            ),
+            Place(figures(asset.GRADE, style.PLACE, Query(_grade())), 3, 5),
             Place(figures(asset.STATE, style.STATE, Query(held)), 5, 5),
             Place(
                 figures(
@@ -118,6 +110,15 @@ def _overview() -> Section:
             Place(shared.trend(f"asset:secmon_NAME:ratio{_A}"), 12, 8),
         ),
     )
+
+
+def _grade() -> str:
+    """Return the place of the grade: 0 for A; the worst where an asset is scraped twice."""
+    said = (
+        f'{place} * max(secmon_grade_info{{{ASSET.agents},grade="{letter}"}})'
+        for place, letter in reversed(list(enumerate(style.GRADE_COLOURS)))
+    )
+    return " or ".join(said)
 
 
 def _checks() -> Section:

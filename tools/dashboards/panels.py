@@ -97,19 +97,6 @@ def figures(head: Head, look: Look, *asked: Query, trend: bool = False) -> model
     return _finished(panel, head, look, asked, instant=not trend)
 
 
-def names(head: Head, look: Look, asked: Query) -> model.Panel:
-    """Return a panel that shows the names of series instead of their values."""
-    panel = (
-        stat.Panel()
-        .graph_mode(common.BigValueGraphMode.NONE)
-        .text_mode(common.BigValueTextMode.NAME)
-        .color_mode(common.BigValueColorMode.NONE)
-        .reduce_options(options.ReduceDataOptions().calcs(["lastNotNull"]))
-        .build()
-    )
-    return _finished(panel, head, look, (asked,), instant=True)
-
-
 def bars(head: Head, look: Look, *asked: Query) -> model.Panel:
     """Return a panel of lying bars, one for each series."""
     panel = (
@@ -215,6 +202,8 @@ def _finished(
     if look.steps:
         defaults.thresholds = style.thresholds(look.steps)
         defaults.color = model.FieldColor(model.FieldColorModeId.THRESHOLDS)
+    elif panel.type_val == "bargauge":  # else Grafana colours it green, and red from 80 on
+        defaults.color = model.FieldColor(model.FieldColorModeId.FIXED, style.BLUE)
     if look.words:
         defaults.mappings = [style.mapping(look.words)]
     panel.targets = []

@@ -16,7 +16,7 @@ from tools.dashboards.texts import common, province
 if TYPE_CHECKING:
     from tools.dashboards.sdk import model
 
-_P: Final = '{province="$province"}'
+_P: Final = f"{{{PROVINCE.where}}}"
 _KIND: Final = '{province="$province",unit_kind=~"$unit_kind"}'
 _NOBODY: Final = Words("không có", "none")
 
@@ -104,7 +104,7 @@ def _units(head: Head, covered: str, sort: tuple[str, bool]) -> model.Panel:
             f"max by (unit) (unit:secmon_accepted:ratio{_KIND} {among})",
             f"max by (unit) (unit:secmon_coverage:ratio{_KIND} {among})",
             f"count by (unit) ({of_kind} {among})",
-            f"count by (unit) ({silent} {among})",
+            f"count by (unit) ({silent} {among}) or on (unit) 0 * count by (unit) ({of_kind} {among})",
         ),
         (
             shared.UNIT,
@@ -121,8 +121,7 @@ def _units(head: Head, covered: str, sort: tuple[str, bool]) -> model.Panel:
 
 def _grades() -> Section:
     score = f"asset:secmon_accepted:ratio{_P}"
-    said = PROVINCE.series("secmon_grade_info", 'grade=~"A|B"')
-    confirmed = f"on (asset) {PROVINCE.of_assets(f'group by (agent, asset) (last_over_time({said}[1h]))')}"
+    confirmed = f"on (asset) {PROVINCE.of_assets(_uncapped())}"
     a, b, c, d = (f"{least / 100:g}" for least, _ in GRADES)
     capped = f"{score} >= {b} unless {confirmed}"
     graded = {
@@ -146,12 +145,19 @@ def _grades() -> Section:
     )
 
 
+def _uncapped() -> str:
+    """Return the assets whose agents say A or B, or were last heard to, and nothing else, within the hour."""
+    good, other = (PROVINCE.series("secmon_grade_info", f'grade=~"{grades}"') for grades in ("A|B", "C|D|E"))
+    before = f"last_over_time({good}[1h]) unless on (agent, asset) last_over_time({other}[1h])"
+    return f"group by (agent, asset) ({good} or {before})"
+
+
 def _repair() -> Section:
-    failing = f"topk(20, count by (rule, severity) ({_rules('fail')}))"
+    failing = f"count by (rule, severity) ({_rules('fail')})"
     undecided = f"count by (rule, severity) ({_rules('unknown|error')})"
     rules = grid(
         province.RULES,
-        (failing, f"{undecided} and on (rule, severity) {failing}"),
+        (failing, f"{undecided} and {failing} or 0 * {failing}"),
         (
             shared.RULE,
             shared.SEVERITY,

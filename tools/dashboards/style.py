@@ -127,14 +127,18 @@ FRESHNESS: Final = Look(units.PercentUnit, 0, FRESH, least=0, most=1)
 LOST: Final = Look(units.PercentUnit, 2, least=0)
 SHARE: Final = Look(units.PercentUnit, 2, least=0)
 GAIN: Final = Look(units.PercentUnit, 2)
-COUNT: Final = Look(units.Short, 0)
-FAULTS: Final = Look(units.Short, 0, NONE_IS_GOOD)
+COUNT: Final = Look(units.Short, 0, least=0)
+FAULTS: Final = Look(units.Short, 0, NONE_IS_GOOD, least=0)
 DAYS: Final = Look(_DAYS, 0)
 DAYS_LEFT: Final = Look(_DAYS, 0, SOON)
 SUPPORT_LEFT: Final = Look(_DAYS, 0, END_OF_LIFE)
 SECONDS: Final = Look(units.Seconds, 1)
 BYTES: Final = Look(units.BytesIEC, 1)
 GRADE: Final = Look(words=tuple((letter, letter, colour) for letter, colour in GRADE_COLOURS.items()))
+PLACE: Final = Look(
+    words=tuple((str(place), letter, colour) for place, (letter, colour) in enumerate(GRADE_COLOURS.items()))
+)
+"""Grades as numbers: 0 is A."""
 SEVERITY: Final = Look(
     words=_spelt(
         SEVERITIES.items(), {severity.value: colour for severity, colour in SEVERITY_COLOURS.items()}

@@ -13,7 +13,7 @@ from tools.dashboards.scope import UNIT, gain, or_zero
 from tools.dashboards.style import COUNT, COVERED, FAULTS, FLOOR, GRADED
 from tools.dashboards.texts import common, unit
 
-_U: Final = '{province="$province",unit="$unit"}'
+_U: Final = f"{{{UNIT.where}}}"
 _KIND: Final = '{province="$province",unit_kind=~"$unit_kind"}'
 _P: Final = '{province="$province"}'
 _DAY: Final = "86400"
@@ -123,7 +123,8 @@ def _assets() -> Section:
 
 def _rules(outcomes: str) -> str:
     found = UNIT.series("secmon_rule_results", f'outcome=~"{outcomes}"')
-    return f"count by (asset) ({UNIT.of_assets(f'group by (agent, asset, rule) ({found} > 0)')})"
+    counted = f"count by (asset) ({UNIT.of_assets(f'group by (agent, asset, rule) ({found} > 0)')})"
+    return f"{counted} or on (asset) 0 * group by (asset) ({UNIT.answering})"
 
 
 def _repair() -> Section:

@@ -62,10 +62,11 @@ CAPPED: Final = Head(
 RULES: Final = Head(
     Words("Quy tắc chưa đạt nhiều nhất", "Worst rules"),
     Words(
-        "Hai mươi quy tắc mà nhiều tài sản chưa đạt nhất, theo các tác tử đang trả lời; “chưa rõ” "
-        "là chưa xét được. `secmon rules explain ID` nói rõ quy tắc và cách sửa.",
-        'The twenty rules that most assets fail, by the agents that answer now; "undecided" could '
-        "not be judged. `secmon rules explain ID` says what a rule is and how to repair.",
+        "Số tài sản chưa đạt từng quy tắc, nhiều nhất ở trên, theo các tác tử đang trả lời; “chưa "
+        "rõ” là chưa xét được. `secmon rules explain ID` nói rõ quy tắc và cách sửa.",
+        "How many assets fail each rule, the most first, by the agents that answer now; "
+        '"undecided" could not be judged. `secmon rules explain ID` says what a rule is and how '
+        "to repair.",
     ),
 )
 NOT_REPORTING: Final = Head(
