@@ -1,13 +1,8 @@
 """Send a SYN to many ports of many addresses from one thread, and read the answers, without connecting.
 
-Ports that do not answer are asked again, in rounds that are apart by what the host's measured round trip
-suggests: twice where the host answers nothing at all, or answers much and never late; four times where
-answers came only to a repetition, so that packets get lost; three times else. With 5 % of the packets lost,
-an open port among others that answer stays unseen with a probability of 0.05^4 = 6e-6 (0.0975^4 = 9e-5 where
-both directions lose as much), and one on a host with few answers, none of them late, of 0.05^3 = 1e-4.
-
-When a SYN-ACK arrives, the kernel, which knows of no such connection, answers with a reset: nothing stays
-half open at the host, and the packet counts.
+Ports that do not answer are asked again (`tracks.Track.tries`), in rounds that are apart by what the host's
+measured round trip suggests. When a SYN-ACK arrives, the kernel, which knows of no such connection, answers
+with a reset: nothing stays half open at the host, and the packet counts.
 """
 
 from __future__ import annotations
@@ -16,21 +11,14 @@ import heapq
 import itertools
 import os
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-from secmon.checks.ports.probe.wire import Path, SynHandles, Wire
-from secmon.checks.ports.roundtrip import RoundTrip
-from secmon.checks.ports.segments import (
-    KEY_BYTES,
-    Cookies,
-    Template,
-    arp_request,
-    neighbour_solicitation,
-)
+from secmon.checks.ports.probe.tracks import LEAST_TRIES, Hop, Track
+from secmon.checks.ports.probe.wire import SynHandles, Wire
+from secmon.checks.ports.segments import KEY_BYTES, Cookies, Template
 from secmon.checks.ports.sweep import State
 from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
@@ -42,17 +30,13 @@ if TYPE_CHECKING:
     from secmon.checks.ports.probe.lane import Lane
     from secmon.checks.ports.replies import Reply
 
-_LEAST_TRIES: Final = 2  # one lost packet must not hide a port
-_TRIES: Final = 3
-_TRIES_AT_LOSS: Final = 4
-_MUCH: Final = 64  # answers of which none is late: at 5 % loss that happens once in 27 times
 _NEIGHBOUR_TRIES: Final = 3  # MAX_MULTICAST_SOLICIT and RETRANS_TIMER of RFC 4861 10
 _NEIGHBOUR_SECONDS: Final = 1.0
 _BURST: Final = 256
 """Packets to one address between two looks at the clock."""
 _BURSTS: Final = 2048
 """Packets between two looks at the answers: a quarter of what the ring holds."""
-_TICK_SECONDS: Final = 0.005
+_TICK_SECONDS: Final = 0.01
 """Time slept at least, so that a wake-up is worth several packets."""
 _PAUSE_SECONDS: Final = 0.01
 """Nothing is sent for so long after a queue of this host was full."""
@@ -60,73 +44,8 @@ _PAUSE_SECONDS: Final = 0.01
 _LOST: Final = "This host lost answers, since more came than it could take; lower the rate."
 
 
-@dataclass(slots=True)
-class _Hop:
-    """A neighbour that packets are handed to.
-
-    Attributes:
-        path: any of the paths through it.
-        link: its Ethernet address, b"" until it is known.
-        waiting: tracks that need it.
-        tries: questions sent.
-        asked_at: when the last was sent, seconds of time.monotonic().
-    """
-
-    path: Path
-    link: bytes = b""
-    waiting: list[_Track] = field(default_factory=list)
-    tries: int = 0
-    asked_at: float = 0.0
-
-    def question(self) -> bytes:
-        """Return the frame that asks for its Ethernet address."""
-        ask = arp_request if len(self.path.next_hop) == 4 else neighbour_solicitation
-        return ask(self.path.link.address, self.path.source, self.path.next_hop)
-
-
-@dataclass(slots=True)
-class _Track:
-    """What is left to do of a lane.
-
-    Attributes:
-        lane: the lane.
-        path: how its packets leave.
-        secret: what the words of the cookies are mixed with.
-        pending: ports to ask in this round.
-        cursor: how many of them have been asked.
-        sent_at: port -> when its SYN was sent, while nothing was sent twice.
-        trip: the measured round trip.
-        late: answers that came after the first round.
-        rounds: rounds that are over.
-        clean_rounds: those of them in which this host lost no answer of anybody.
-        drops: answers that this host had lost when the round began.
-        done: nothing is left to do.
-    """
-
-    lane: Lane
-    path: Path
-    secret: int
-    pending: Sequence[int]
-    cursor: int = 0
-    sent_at: dict[int, float] = field(default_factory=dict)
-    trip: RoundTrip = field(default_factory=RoundTrip)
-    late: int = 0
-    rounds: int = 0
-    clean_rounds: int = 0
-    drops: int = 0
-    done: bool = False
-
-    @property
-    def tries(self) -> int:
-        """Return how often each port is asked."""
-        if self.late:
-            return _TRIES_AT_LOSS
-        answered = len(self.lane.states)
-        return _TRIES if 0 < answered < _MUCH else _LEAST_TRIES
-
-
 class SynEngine:
-    """Measures lanes with SYNs.
+    """Measures lanes with SYNs; the gate is asked once for each burst to an address.
 
     Args:
         handles: from `wire.acquire`; the engine closes them.
@@ -184,8 +103,8 @@ class _Scan:
         self._finished = finished
         self._order = itertools.count()
         self._queue: list[tuple[float, int, Callable[[float], float | None]]] = []  # heap
-        self._tracks: dict[bytes, _Track] = {}
-        self._hops: dict[tuple[str, bytes], _Hop] = {}
+        self._tracks: dict[bytes, Track] = {}
+        self._hops: dict[tuple[str, bytes], Hop] = {}
         self._sent = 0
         self._paused_until = 0.0
         self._drops = 0
@@ -206,7 +125,7 @@ class _Scan:
         self._take_answers(time.monotonic())
         self._drops += self._wire.drops()
         for track in list(self._tracks.values()):
-            if track.clean_rounds >= _LEAST_TRIES:
+            if track.clean_rounds >= LEAST_TRIES:
                 self._conclude(track)
             elif self._drops > track.drops:
                 track.lane.give_up(Reason.PACKET_LOSS, _LOST)
@@ -219,11 +138,11 @@ class _Scan:
             return
         if path is None:
             raise ValueError(f"{lane.address} is not supported")
-        track = _Track(lane, path, self._cookies.secret(path.destination), lane.ports)
+        track = Track(lane, path, self._cookies.secret(path.destination), lane.ports)
         self._tracks[path.destination] = track
         hop = self._hops.get((path.link.name, path.next_hop))
         if hop is None:
-            hop = self._hops[path.link.name, path.next_hop] = _Hop(path, self._wire.known_neighbour(path))
+            hop = self._hops[path.link.name, path.next_hop] = Hop(path, self._wire.known_neighbour(path))
             if not hop.link:
                 self._schedule(0.0, partial(self._ask, hop))
         if hop.link:
@@ -231,7 +150,7 @@ class _Scan:
         else:
             hop.waiting.append(track)
 
-    def _start(self, track: _Track, link: bytes) -> None:
+    def _start(self, track: Track, link: bytes) -> None:
         """Let a lane send, now that it is known to whom."""
         path = track.path
         template = Template((link, path.link.address), path.source, path.destination, self._wire.port)
@@ -259,7 +178,7 @@ class _Scan:
             time.sleep(_TICK_SECONDS)
             self._wire.wait(max(0.0, until - time.monotonic()))
 
-    def _step(self, track: _Track, template: Template, now: float) -> float | None:
+    def _step(self, track: Track, template: Template, now: float) -> float | None:
         """Send a burst of a lane, or begin its next round."""
         if track.done or (track.cursor == len(track.pending) and not self._begin_round(track)):
             return None
@@ -278,22 +197,18 @@ class _Scan:
             return pace.ready_at()
         return time.monotonic() + track.trip.timeout_seconds
 
-    def _send(self, track: _Track, template: Template, room: int, now: float) -> None:
+    def _send(self, track: Track, template: Template, room: int, now: float) -> None:
         """Send SYNs to the next ports that have not answered."""
         words, secret, states = self._cookies.words, track.secret, track.lane.states
         ports = track.pending[track.cursor : track.cursor + room]
         due = [port for port in ports if port not in states]
-        sent = self._wire.send(track.path, template.patched(due, [words[port] ^ secret for port in due]))
-        self._spend(track, sent)
+        frames = template.patched(due, [words[port] ^ secret for port in due])
+        sent = self._transmit(track, frames, len(due))
         if not track.rounds:
             track.sent_at.update(dict.fromkeys(due[:sent], now))
-        if sent == len(due):
-            track.cursor += len(ports)
-        else:
-            track.cursor += ports.index(due[sent])
-            self._paused_until = time.monotonic() + _PAUSE_SECONDS
+        track.cursor += len(ports) if sent == len(due) else ports.index(due[sent])
 
-    def _begin_round(self, track: _Track) -> bool:
+    def _begin_round(self, track: Track) -> bool:
         """Begin to ask again where nothing came; False where the lane is done."""
         self._drops += self._wire.drops()
         track.clean_rounds += self._drops == track.drops
@@ -307,7 +222,7 @@ class _Scan:
         track.sent_at.clear()
         return True
 
-    def _ask(self, hop: _Hop, now: float) -> float | None:
+    def _ask(self, hop: Hop, now: float) -> float | None:
         """Ask who has the address of a neighbour."""
         hop.waiting = [track for track in hop.waiting if not track.done]
         if not hop.waiting:
@@ -321,14 +236,13 @@ class _Scan:
             return track.lane.pace.ready_at()
         try:
             track.lane.permit()
-            self._spend(track, self._wire.send(hop.path, [hop.question()]))
+            hop.tries += self._transmit(track, [hop.question()], 1)
         except Unavailable as refusal:
             self._give_up(track, refusal.reason, refusal.detail)
             return now
         except OSError as error:
             self._unreachable(track, os.strerror(error.errno or 0))
             return now
-        hop.tries += 1
         hop.asked_at = now
         return now + _NEIGHBOUR_SECONDS
 
@@ -353,50 +267,63 @@ class _Scan:
                 if track:
                     self._note(track, of_host, now)
 
-    def _note(self, track: _Track, answers: Iterable[Reply], now: float) -> None:
+    def _note(self, track: Track, answers: Iterable[Reply], now: float) -> None:
         """Note answers of one host; what does not carry the cookie of a SYN of ours is not from there."""
         words, secret, states = self._cookies.words, track.secret, track.lane.states
-        opened = noted = 0
-        for _, port, number, state in answers:
-            if words[port] ^ secret == number and port not in states:
-                states[port] = state
-                opened += state is State.OPEN or state is State.UNRELIABLE
-                track.late += track.rounds > 0
-                noted = port
-        if opened:
+        new = {
+            port: state
+            for _, port, number, state in answers
+            if words[port] ^ secret == number and port not in states
+        }
+        if not new:
+            return
+        states.update(new)
+        met = list(new.values())
+        if opened := met.count(State.OPEN) + met.count(State.UNRELIABLE):
             self._spend(track, opened)
-        if noted in track.sent_at:  # one sample per look is enough
-            track.trip.sample(now - track.sent_at[noted])
+        if track.rounds:
+            track.late += len(met) - met.count(State.FILTERED)
+        first = next(iter(new))  # one sample per look is enough
+        if first in track.sent_at:
+            track.trip.sample(now - track.sent_at[first])
         if len(states) == len(track.lane.ports):
             self._finish(track)
 
-    def _spend(self, track: _Track, packets: int) -> None:
+    def _transmit(self, track: Track, frames: Iterable[bytes | bytearray], count: int) -> int:
+        """Send frames, and pause where a queue of this host was full; return how many went."""
+        sent = self._wire.send(track.path.link, frames)
+        self._spend(track, sent)
+        if sent < count:
+            self._paused_until = time.monotonic() + _PAUSE_SECONDS
+        return sent
+
+    def _spend(self, track: Track, packets: int) -> None:
         """Count packets that have just gone."""
         now = time.monotonic()
         track.lane.pace.spend(packets, now)
         self._total.spend(packets, now)
         self._sent += packets
 
-    def _conclude(self, track: _Track) -> None:
+    def _conclude(self, track: Track) -> None:
         """Call what never answered silent, unless answers may have been lost here."""
-        if track.clean_rounds < _LEAST_TRIES:
+        if track.clean_rounds < LEAST_TRIES:
             self._give_up(track, Reason.PACKET_LOSS, _LOST)
             return
         for port in track.lane.ports:
             track.lane.states.setdefault(port, State.NO_REPLY)
         self._finish(track)
 
-    def _unreachable(self, track: _Track, why: str) -> None:
+    def _unreachable(self, track: Track, why: str) -> None:
         detail = (
             f"{track.lane.address} cannot be reached from this host ({why}); is it up, are the routes right?"
         )
         self._give_up(track, Reason.UNREACHABLE, detail)
 
-    def _give_up(self, track: _Track, reason: Reason, detail: str) -> None:
+    def _give_up(self, track: Track, reason: Reason, detail: str) -> None:
         track.lane.give_up(reason, detail)
         self._finish(track)
 
-    def _finish(self, track: _Track) -> None:
+    def _finish(self, track: Track) -> None:
         track.done = True
         del self._tracks[track.path.destination]
         self._finished(track.lane)

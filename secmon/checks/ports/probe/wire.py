@@ -161,11 +161,11 @@ class Wire:
         except OSError:
             return b""
 
-    def send(self, path: Path, frames: Iterable[bytes | bytearray]) -> int:
+    def send(self, link: routes.Link, frames: Iterable[bytes | bytearray]) -> int:
         """Send frames.
 
         Args:
-            path: tells the interface.
+            link: the interface.
             frames: whole Ethernet frames.
 
         Returns:
@@ -174,9 +174,9 @@ class Wire:
         Raises:
             OSError: the interface is down or gone.
         """
-        if self._bound != path.link.index:
-            self._handles.sender.bind((path.link.name, 0))
-            self._bound = path.link.index
+        if self._bound != link.index:
+            self._handles.sender.bind((link.name, 0))
+            self._bound = link.index
         send = self._handles.sender.send
         count = 0
         try:
