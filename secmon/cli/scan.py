@@ -55,8 +55,8 @@ SCAN = Command(
         Option(
             ("--target",),
             Words(
-                "đích kiểm tra từ bên ngoài: tên máy, máy:cổng, [v6]:cổng, file:TỆP (chứng thư)",
-                "look at this from outside: host, host:port, [v6]:port, file:PATH (certificates)",
+                "đích nhìn từ bên ngoài: máy, máy:cổng, [v6]:cổng, mạng/24 (tìm thiết bị), file:TỆP (chứng thư)",
+                "look at this from outside: host, host:port, [v6]:port, net/24 (its devices), file:PATH (certificates)",
             ),
             metavar="TARGET",
             many=True,

@@ -29,7 +29,8 @@ _IFLA_ADDRESS, _IFLA_IFNAME = 1, 3
 # linux/neighbour.h: family, index, state, flags, type.
 _NDMSG: Final = struct.Struct("=BxxxiHBB")
 _NDA_DST, _NDA_LLADDR = 1, 2
-_NUD_REACHABLE, _NUD_PERMANENT = 0x02, 0x80
+_NUD_REACHABLE, _NUD_FAILED, _NUD_PERMANENT = 0x02, 0x20, 0x80
+_SURE: Final = _NUD_REACHABLE | _NUD_PERMANENT
 
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _U32: Final = struct.Struct("=I")
@@ -198,9 +199,60 @@ def parse_neighbour(payload: bytes) -> bytes:
     if len(payload) < _NDMSG.size:
         raise NetlinkError(errno.EBADMSG, "a neighbour message is truncated")
     state = _NDMSG.unpack_from(payload)[2]
-    if not state & (_NUD_REACHABLE | _NUD_PERMANENT):
+    if not state & _SURE:
         return b""
     return netlink.parse_attributes(payload[_NDMSG.size :]).get(_NDA_LLADDR, b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """One entry of the kernel's table of neighbours.
+
+    Attributes:
+        address: IPv4 or IPv6 text.
+        hardware: its link-layer address, b"" where nobody answered yet, or at all.
+        settled: it answered lately, or did not answer; else the kernel has not found out, or an old answer
+            may no longer hold.
+    """
+
+    address: str
+    hardware: bytes
+    settled: bool
+
+
+def neighbours(sock: socket.socket) -> tuple[Neighbour, ...]:
+    """Return the kernel's table of neighbours.
+
+    Args:
+        sock: from `connect`.
+
+    Raises:
+        NetlinkError: the kernel's answer cannot be read.
+        OSError: the socket fails.
+    """
+    dump = netlink.dump(sock, _RTM_GETNEIGH, _NDMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0))
+    return tuple(filter(None, map(parse_entry, dump.payloads)))
+
+
+def parse_entry(payload: bytes) -> Neighbour | None:
+    """Read one RTM_NEWNEIGH message of a dump.
+
+    Returns:
+        The entry; None for one that is not of IP, such as those of a bridge.
+
+    Raises:
+        NetlinkError: the message is truncated.
+    """
+    if len(payload) < _NDMSG.size:
+        raise NetlinkError(errno.EBADMSG, "a neighbour message is truncated")
+    family, _, state, _, _ = _NDMSG.unpack_from(payload)
+    attributes = netlink.parse_attributes(payload[_NDMSG.size :])
+    raw = attributes.get(_NDA_DST, b"")
+    if (family, len(raw)) not in {(socket.AF_INET, 4), (socket.AF_INET6, 16)}:
+        return None
+    failed = bool(state & _NUD_FAILED)
+    hardware = b"" if failed else attributes.get(_NDA_LLADDR, b"")
+    return Neighbour(socket.inet_ntop(family, raw), hardware, failed or bool(state & _SURE))
 
 
 def _family(address: str) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from secmon.checks.ports.kinds import LISTENER, PORT, PUBLISHED, REACHABILITY
+from secmon.checks.ports.kinds import DEVICE, LISTENER, PORT, PUBLISHED, REACHABILITY
 from secmon.core.contract import CheckSpec, MetricSpec, ProbeSpec, SettingSpec
 from secmon.core.model import Form
 
 CHECK: Final = CheckSpec(
     name="ports",
-    kinds=(LISTENER, PUBLISHED, REACHABILITY, PORT),
+    kinds=(LISTENER, PUBLISHED, REACHABILITY, PORT, DEVICE),
     probes=(
         ProbeSpec(
             name="local",
@@ -38,8 +38,15 @@ CHECK: Final = CheckSpec(
         ProbeSpec(
             name="remote",
             module="secmon.checks.ports.probe.remote",
-            forms=(Form.HOST, Form.ENDPOINT, Form.NETWORK),
+            forms=(Form.HOST, Form.ENDPOINT),
             kinds=("port",),
+            acquire_with=("NET_RAW",),
+        ),
+        ProbeSpec(
+            name="discovery",
+            module="secmon.checks.ports.probe.discovery",
+            forms=(Form.NETWORK,),
+            kinds=("device",),
             acquire_with=("NET_RAW",),
         ),
     ),
@@ -73,6 +80,13 @@ CHECK: Final = CheckSpec(
             "`192.0.2.7`, `192.0.2.0/24:161`, `9100-9107`",
             vi="Những gì không bao giờ được chạm tới: địa chỉ, mạng, hoặc cổng của chúng hay của mọi máy, "
             "như `192.0.2.7`, `192.0.2.0/24:161`, `9100-9107`",
+        ),
+        SettingSpec(
+            name="inventory",
+            type="paths",
+            default=(),
+            en="inventory.yml files; a device that answers in a network and is not in them is unknown",
+            vi="Các tệp inventory.yml; thiết bị trả lời trong mạng mà không có ở đây là thiết bị lạ",
         ),
         SettingSpec(
             name="identify",

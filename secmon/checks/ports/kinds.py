@@ -196,6 +196,41 @@ REACHABILITY: Final = KindSpec(
     vi="Một cổng nhìn từ trong máy và từ ngoài, ghép lại (--join)",
 )
 
+DEVICE: Final = KindSpec(
+    name="device",
+    key=("address",),
+    fields=(
+        FieldSpec("address", FieldType.ADDRESS, "Address in the network", "Địa chỉ trong mạng"),
+        FieldSpec("present", FieldType.BOOLEAN, "A device answers there", "Có thiết bị trả lời tại đó"),
+        FieldSpec(
+            "answers",
+            FieldType.TEXTS,
+            "How it showed itself: arp (on the link), icmp, tcp, own (this host)",
+            "Thiết bị lộ diện bằng cách nào: arp (cùng mạng), icmp, tcp, own (chính máy này)",
+        ),
+        FieldSpec(
+            "hardware",
+            FieldType.TEXT,
+            "Its link-layer address, null where it is not on a link of this host",
+            "Địa chỉ MAC, null nếu không cùng mạng với máy này",
+        ),
+        FieldSpec(
+            "known",
+            FieldType.BOOLEAN,
+            "The inventory has an asset with this address",
+            "Danh mục tài sản có địa chỉ này",
+        ),
+        FieldSpec(
+            "asset", FieldType.TEXT, "Id of that asset, null for none", "Mã tài sản đó, null nếu không có"
+        ),
+    ),
+    sources={Form.NETWORK: (Vantage.OUTSIDE,)},
+    when="network",
+    shown=("hardware", "answers", "asset"),
+    en="A device that answers in a network, or that the inventory has there and that does not answer",
+    vi="Một thiết bị trả lời trong mạng, hoặc có trong danh mục tài sản mà không trả lời",
+)
+
 PORT: Final = KindSpec(
     name="port",
     key=("host", "proto", "port"),
@@ -248,7 +283,6 @@ PORT: Final = KindSpec(
     sources={
         Form.HOST: (Vantage.OUTSIDE,),
         Form.ENDPOINT: (Vantage.OUTSIDE,),
-        Form.NETWORK: (Vantage.OUTSIDE,),
     },
     en="A port of a host as seen over the network; of many only those that answer",
     vi="Một cổng của máy nhìn từ mạng; khi xem nhiều cổng thì chỉ ghi cổng có trả lời",
