@@ -55,8 +55,8 @@ SCAN = Command(
         Option(
             ("--target",),
             Words(
-                "đích nhìn từ bên ngoài: máy, máy:cổng, [v6]:cổng, mạng/24 (tìm thiết bị), file:TỆP (chứng thư)",
-                "look at this from outside: host, host:port, [v6]:port, net/24 (its devices), file:PATH (certificates)",
+                "nhìn từ bên ngoài: máy, máy:cổng, [v6]:cổng, mạng/24 (tìm thiết bị), file:TỆP",
+                "look at this: host, host:port, [v6]:port, net/24 (its devices), file:PATH (certificates)",
             ),
             metavar="TARGET",
             many=True,
