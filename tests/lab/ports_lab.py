@@ -280,6 +280,10 @@ def _build(made: Lab, running: Running, number: int) -> None:
     _run(*inside, "addr", "add", f"{address6}/64", "dev", "eth0", "nodad")
     _run(*inside, "link", "set", "lo", "up")
     _run(*inside, "link", "set", "eth0", "up")
+    if host.delay:  # a host as far away is behind a router, which is found at once
+        link = json.loads(_run(*inside, "-json", "link", "show", "eth0"))[0]["address"]
+        for own in made.addresses(number):
+            _run("ip", "neigh", "replace", own, "lladdr", link, "dev", made.bridge, "nud", "permanent")
     _temper(running)
 
 

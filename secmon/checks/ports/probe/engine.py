@@ -195,9 +195,7 @@ class _Run:
             sock.close()
             self._hindered(track, (port, again), code)
             return
-        self._spend(
-            track, 2 if self._hold_seconds else 1
-        )  # what is doubtful answered before: an ACK will follow
+        self._spend(track, _HELD_PACKETS if self._hold_seconds else 1)
         now = time.monotonic()
         attempt = Attempt(track, port, again, sock, now, now + _REPEAT_SECONDS)
         track.in_flight += 1

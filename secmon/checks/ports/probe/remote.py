@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from secmon.core.model import Target
 
 _KIND: Final = "port"
-_SPARE_DESCRIPTORS: Final = 64
+_SPARE_DESCRIPTORS: Final = 24
 _IN_FLIGHT: Final = 4096
 _CANARY_RATE: Final = 100
 _CANARY_SECONDS: Final = 5.0
@@ -195,8 +195,7 @@ def _tell_canary(handles: Handles, emit: Emit) -> None:
 
 
 def _descriptors() -> int:
-    """Return how many connects may be under way."""
+    """Return how many connects may be under way; a quarter of the descriptors is left to others."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return (
-        _IN_FLIGHT if soft == resource.RLIM_INFINITY else max(1, min(_IN_FLIGHT, soft - _SPARE_DESCRIPTORS))
-    )
+    spare = max(_SPARE_DESCRIPTORS, soft // 4)
+    return _IN_FLIGHT if soft == resource.RLIM_INFINITY else max(1, min(_IN_FLIGHT, soft - spare))
