@@ -16,6 +16,7 @@ from secmon.core.rules import load_rules, rule_ids
 from secmon.core.ruleschema import schema_text
 from secmon.export.report.schema import report_schema
 from secmon.sources import yaml
+from secmon.sources.paths import is_document
 from tools.reference import commands, configuration, facts, manual, metrics, province, records, rules
 
 if TYPE_CHECKING:
@@ -38,9 +39,8 @@ def read_rules(folder: Path, registry: Registry) -> tuple[list[Rule], list[Profi
     Raises:
         ValueError: a file has faults; the text names each.
     """
-    read = [
-        yaml.read(path.read_bytes(), str(path.relative_to(folder))) for path in sorted(folder.rglob("*.yml"))
-    ]
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    read = [yaml.read((folder / name).read_bytes(), name) for name in names if is_document(name)]
     documents = [(document.file, document.value) for document in read]
     found, faults = load_rules(documents, registry)
     profiles, more = load_profiles(documents, found, rule_ids(documents), registry)
