@@ -7,7 +7,7 @@ import pytest
 from secmon.checks.ports.webreply import is_reply, read_reply, request, wants_tls
 
 PAGE = (
-    b"HTTP/1.1 401 Unauthorized\r\nDate: x\r\nServer: nginx/1.22.1\r\nWWW-Authenticate: Basic realm=\"Box\"\r\n"
+    b'HTTP/1.1 401 Unauthorized\r\nDate: x\r\nServer: nginx/1.22.1\r\nWWW-Authenticate: Basic realm="Box"\r\n'
     b"set-cookie: A=1; path=/\r\nSet-Cookie: B=2\r\nLocation: https://192.0.2.1/login\r\n\r\n"
     b"<html><TITLE lang=en>\n  Log  in \n</TITLE><body>hello"
 )  # fmt: skip

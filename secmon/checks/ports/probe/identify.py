@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from secmon.core.contract import Task
 
 _TICK_SECONDS: Final = 0.2
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ class Identifier:
         matcher = Matcher(shelf.known)
         tools = Tools(matcher, self._handles.context, asyncio.Semaphore(self._limit))
         found = asyncio.run(self._all(work, tools, deadline, tick))
-        self.detail = " ".join([*shelf.notes, *(_left_out(name) for name in matcher.left_out)])
+        self.detail = " ".join([*shelf.notes, *_left_out(matcher.left_out)])
         return found
 
     async def _all(
@@ -159,5 +160,9 @@ async def _identify(item: Open, tools: Tools, budget: Budget) -> Service | Reaso
         return await visit(item.address, item.port, item.host, tools, budget)
 
 
-def _left_out(name: str) -> str:
-    return f"The fingerprint {name} takes too long and was left out."
+def _left_out(names: Sequence[str]) -> list[str]:
+    """Say which patterns took too long."""
+    if not names:
+        return []
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return [f"These fingerprints took too long on a text and were left out: {shown}."]

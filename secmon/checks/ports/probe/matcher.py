@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from secmon.core.fingerprint import Match
 
-PATTERN_SECONDS: Final = 0.25
+TEXT_SECONDS: Final = 0.25
 """CPU time that the patterns for one text may take; all of ours together take a hundredth of it."""
 
 
@@ -37,15 +37,16 @@ class _TookLongError(Exception):
 class Matcher:
     """Finds the first fingerprint that knows a text.
 
-    A pattern that is at work when the time is over is left out from then on. What counts is CPU time, which a
-    busy host does not make longer. Python's engine looks for signals while it works.
+    When the time for a text is over it counts as unknown, and the pattern that was at work is left out from
+    then on. What counts is CPU time, which a busy host does not make longer. Python's engine looks for
+    signals while it works.
 
     Args:
         known: name of a text -> fingerprints for it, in order; called once for each name.
         seconds: CPU time for one text.
     """
 
-    def __init__(self, known: Callable[[str], Iterable[Knows]], seconds: float = PATTERN_SECONDS) -> None:
+    def __init__(self, known: Callable[[str], Iterable[Knows]], seconds: float = TEXT_SECONDS) -> None:
         self._load = known
         self._known: dict[str, list[Knows]] = {}
         self._seconds = seconds
@@ -60,20 +61,19 @@ class Matcher:
         """
         if name not in self._known:
             self._known[name] = list(self._load(name))
-        text = text[:TEXT_LIMIT]
-        while True:
-            working: list[Knows] = []
-            before = signal.signal(signal.SIGVTALRM, _give_up)
+        known = self._known[name]
+        working: list[Knows] = []
+        before = signal.signal(signal.SIGVTALRM, _give_up)
+        try:
             signal.setitimer(signal.ITIMER_VIRTUAL, self._seconds)
-            try:
-                return self._first(self._known[name], text, working)
-            except _TookLongError:
-                slow = working[-1]
-                self._known[name].remove(slow)
-                self.left_out.append(slow.name)
-            finally:
-                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-                signal.signal(signal.SIGVTALRM, before)
+            return self._first(known, text[:TEXT_LIMIT], working)
+        except _TookLongError:
+            known.remove(working[0])
+            self.left_out.append(working[0].name)
+            return None
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, before)
 
     @staticmethod
     def _first(known: list[Knows], text: str, working: list[Knows]) -> Match | None:

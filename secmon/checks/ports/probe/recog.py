@@ -145,9 +145,7 @@ class Folder:
                     continue
                 good = [entry for entry in entries if entry.compile()]
                 if len(good) < len(entries):
-                    notes.append(
-                        f"{len(entries) - len(good)} patterns of {path} are not Python's and were left out."
-                    )
+                    notes.append(f"{path} has patterns that Python cannot read: {len(entries) - len(good)}.")
                 yield from good
 
 
@@ -170,8 +168,8 @@ def _matches(data: bytes) -> str:
     """Return which text the fingerprints of a file match; the telnet file of recog says only its protocol."""
     reader = _Reader("", only_root=True)
     reader.parse(data)
-    protocol = reader.root.get("protocol", "")
-    return reader.root.get("matches") or f"{protocol}.banner"
+    telnet = "telnet.banner" if reader.root.get("protocol") == "telnet" else ""
+    return reader.root.get("matches") or telnet
 
 
 class _Reader:
