@@ -8,7 +8,7 @@ from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
 from tools.dashboards.panels import Column, Head, Query, bars, figures, grid, lines
-from tools.dashboards.scope import ASSET, gain
+from tools.dashboards.scope import ASSET, days, gain
 from tools.dashboards.style import COUNT, COVERED, FAULTS, GRADED
 from tools.dashboards.texts import asset, common
 
@@ -16,7 +16,6 @@ _A: Final = f"{{{ASSET.where}}}"
 _SEEN: Final = f"{{{ASSET.agents}}}"
 _ONE: Final = 'asset="$asset"'
 _AGENT: Final = '{agent="$agent"}'
-_DAY: Final = "86400"
 _NONE: Final = Words("không có", "none")
 
 
@@ -187,7 +186,7 @@ def _exposure() -> Section:
     ends = f"min by (target) (secmon_tls_certificate_not_after_timestamp_seconds{_SEEN})"
     certificates = grid(
         asset.CERTIFICATES,
-        (f"({ends} - time()) / {_DAY}",),
+        (days(f"{ends} - time()"),),
         (shared.TARGET, Column("Value", Words("Còn (ngày)", "Days left"), style.DAYS_LEFT, width=200)),
         sort=("Value", False),
         nothing=Words("không có chứng thư nào", "no certificates"),
@@ -214,8 +213,8 @@ def _exposure() -> Section:
 def _patches() -> Section:
     updates = Query(f"max by (class) (secmon_updates_pending{_SEEN})", "{{class}}")
     reboot = Query(f"max(secmon_reboot_required{_SEEN})")
-    support = Query(f"(min(secmon_os_end_of_life_timestamp_seconds{_SEEN}) - time()) / {_DAY}")
-    index = Query(f"(time() - min(secmon_package_index_timestamp_seconds{_SEEN})) / {_DAY}")
+    support = Query(days(f"min(secmon_os_end_of_life_timestamp_seconds{_SEEN}) - time()"))
+    index = Query(days(f"time() - min(secmon_package_index_timestamp_seconds{_SEEN})"))
     return Section(
         Words("Bản vá", "Patches"),
         (
@@ -240,7 +239,7 @@ def _traffic() -> Section:
         (
             Place(bars(asset.ANOMALIES, FAULTS, active), 8, 9),
             Place(lines(asset.DETECTED, COUNT, seen), 8, 9),
-            Place(lines(asset.LOSS, style.LOST, loss), 8, 9),
+            Place(lines(asset.LOSS, style.SHARE, loss), 8, 9),
         ),
     )
 
@@ -335,7 +334,7 @@ def _agent_packs() -> Section:
     ends = f"max by (waiver) (secmon_waiver_expires_timestamp_seconds{_AGENT})"
     waivers = grid(
         asset.WAIVERS,
-        (f"({ends} - time()) / {_DAY}",),
+        (days(f"{ends} - time()"),),
         (
             Column("waiver", Words("Miễn trừ", "Waiver")),
             Column("Value", Words("Còn (ngày)", "Days left"), style.DAYS_LEFT),

@@ -9,7 +9,7 @@ from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
 from tools.dashboards.panels import Column, Head, Query, bars, figures, grid, lines
-from tools.dashboards.scope import PROVINCE, or_zero
+from tools.dashboards.scope import KIND, PROVINCE, or_zero
 from tools.dashboards.style import COUNT, COVERED, FAULTS, FLOOR, GRADED, RATIO
 from tools.dashboards.texts import common, province
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tools.dashboards.sdk import model
 
 _P: Final = f"{{{PROVINCE.where}}}"
-_KIND: Final = '{province="$province",unit_kind=~"$unit_kind"}'
+_KIND: Final = f"{{{KIND.where}}}"
 _NOBODY: Final = Words("không có", "none")
 
 
@@ -95,16 +95,14 @@ def _ranking() -> Section:
 def _units(head: Head, covered: str, sort: tuple[str, bool]) -> model.Panel:
     """Return a table of the units of one kind whose coverage fulfils a comparison."""
     among = f"and on (unit) (unit:secmon_coverage:ratio{_KIND} {covered})"
-    of_kind = f"asset:secmon_inventory:info{_KIND}"
-    silent = f"({of_kind} unless on (agent, asset) asset:secmon_held:bool)"
     return grid(
         head,
         (
             f"max by (unit) (unit:secmon_score:ratio{_KIND} {among})",
             f"max by (unit) (unit:secmon_accepted:ratio{_KIND} {among})",
             f"max by (unit) (unit:secmon_coverage:ratio{_KIND} {among})",
-            f"count by (unit) ({of_kind} {among})",
-            f"count by (unit) ({silent} {among}) or on (unit) 0 * count by (unit) ({of_kind} {among})",
+            f"count by (unit) ({KIND.inventory} {among})",
+            f"count by (unit) ({KIND.silent} {among}) or on (unit) 0 * count by (unit) ({KIND.inventory} {among})",
         ),
         (
             shared.UNIT,

@@ -67,6 +67,7 @@ class Scope:
 
 
 PROVINCE: Final = Scope('province="$province"')
+KIND: Final = Scope('province="$province",unit_kind=~"$unit_kind"')
 UNIT: Final = Scope('province="$province",unit="$unit"', 'agent=~"$agents"')
 ASSET: Final = Scope('province="$province",asset="$asset"', 'agent="$agent",asset="$asset"')
 
@@ -81,7 +82,12 @@ def or_zero(count: str, known: str) -> str:
     return f"{count} or 0 * count({known})"
 
 
-def points() -> str:
+def days(seconds: str) -> str:
+    """Return days of seconds."""
+    return f"({seconds}) / 86400"
+
+
+def _points() -> str:
     """Return the points of a rule by its severity, as a vector to join on (severity)."""
     return " or ".join(
         f'label_replace(vector({severity.points}), "severity", "{severity.value}", "", "")'
@@ -110,6 +116,6 @@ sum by (rule, severity) (
   group by (asset, rule, severity) (
     {failing} unless on (agent, asset, rule) {undecided} and on (agent) {believed}
   )
-  * on (severity) group_left () ({points()})
+  * on (severity) group_left () ({_points()})
   * on (asset) group_left () ({weight} / on (asset) ({possible}))
 ) / on () group_left () {whole}""".strip()

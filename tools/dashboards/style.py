@@ -24,7 +24,6 @@ YELLOW: Final = "#F0E442"
 ORANGE: Final = "#E69F00"
 VERMILLION: Final = "#D55E00"
 PURPLE: Final = "#CC79A7"
-GREEN: Final = "#009E73"
 GREY: Final = "#8E8E8E"
 
 Steps = tuple[tuple[float, str], ...]
@@ -124,7 +123,6 @@ RATIO: Final = Look(units.PercentUnit, 1, least=0, most=1)
 GRADED: Final = Look(units.PercentUnit, 1, GRADE_STEPS, least=0, most=1)
 COVERED: Final = Look(units.PercentUnit, 1, COVERAGE_STEPS, least=0, most=1)
 FRESHNESS: Final = Look(units.PercentUnit, 0, FRESH, least=0, most=1)
-LOST: Final = Look(units.PercentUnit, 2, least=0)
 SHARE: Final = Look(units.PercentUnit, 2, least=0)
 GAIN: Final = Look(units.PercentUnit, 2)
 COUNT: Final = Look(units.Short, 0, least=0)

@@ -9,14 +9,12 @@ from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
 from tools.dashboards.panels import Column, Query, figures, grid, lines
-from tools.dashboards.scope import UNIT, gain, or_zero
+from tools.dashboards.scope import KIND, UNIT, days, gain, or_zero
 from tools.dashboards.style import COUNT, COVERED, FAULTS, FLOOR, GRADED
 from tools.dashboards.texts import common, unit
 
 _U: Final = f"{{{UNIT.where}}}"
-_KIND: Final = '{province="$province",unit_kind=~"$unit_kind"}'
 _P: Final = '{province="$province"}'
-_DAY: Final = "86400"
 
 
 def dashboard() -> Dashboard:
@@ -39,7 +37,7 @@ def dashboard() -> Dashboard:
             Variable(
                 "unit",
                 Words("Đơn vị", "Unit"),
-                f"label_values(asset:secmon_inventory:info{_KIND}, unit)",
+                f"label_values({KIND.inventory}, unit)",
             ),
             Variable(
                 "agents",
@@ -162,7 +160,7 @@ def _expiry() -> Section:
     ends = _said("secmon_tls_certificate_not_after_timestamp_seconds")
     certificates = grid(
         unit.CERTIFICATES,
-        (f"bottomk(20, (min by (asset, target) ({ends}) - time()) / {_DAY})",),
+        (f"bottomk(20, {days(f'min by (asset, target) ({ends}) - time()')})",),
         (shared.ASSET, shared.TARGET, Column("Value", Words("Còn (ngày)", "Days left"), style.DAYS_LEFT)),
         sort=("Value", False),
         nothing=Words("không có chứng thư nào", "no certificates"),
@@ -178,12 +176,12 @@ def _expiry() -> Section:
             style.UNWANTED,
         ),
         (
-            f"(min by (asset) ({support}) - time()) / {_DAY}",
+            days(f"min by (asset) ({support}) - time()"),
             Words("Còn được vá (ngày)", "Support left"),
             style.SUPPORT_LEFT,
         ),
         (
-            f"(time() - min by (asset) ({index})) / {_DAY}",
+            days(f"time() - min by (asset) ({index})"),
             Words("Tuổi danh mục gói (ngày)", "Index age"),
             style.DAYS,
         ),
