@@ -95,14 +95,15 @@ def _ranking() -> Section:
 def _units(head: Head, covered: str, sort: tuple[str, bool]) -> model.Panel:
     """Return a table of the units of one kind whose coverage fulfils a comparison."""
     among = f"and on (unit) (unit:secmon_coverage:ratio{_KIND} {covered})"
+    assets = f"count by (unit) ({KIND.inventory} {among})"
     return grid(
         head,
         (
             f"max by (unit) (unit:secmon_score:ratio{_KIND} {among})",
             f"max by (unit) (unit:secmon_accepted:ratio{_KIND} {among})",
             f"max by (unit) (unit:secmon_coverage:ratio{_KIND} {among})",
-            f"count by (unit) ({KIND.inventory} {among})",
-            f"count by (unit) ({KIND.silent} {among}) or on (unit) 0 * count by (unit) ({KIND.inventory} {among})",
+            assets,
+            f"count by (unit) ({KIND.silent} {among}) or on (unit) 0 * {assets}",
         ),
         (
             shared.UNIT,
