@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon.checks.ports.services import FIELDS
@@ -69,7 +70,7 @@ class Seen:
     Attributes:
         address: resolved address.
         asked: ports that were to be measured.
-        states: port -> what was met; a port that was not measured is absent.
+        states: port of `asked` -> what was met; a port that was not measured is absent.
         failure: why nothing (more) could be measured, None where nothing hindered.
         detail: one sentence on the failure.
         alive: the host answered somewhere, be it for another target.
@@ -100,8 +101,8 @@ class Seen:
         replaced = {State.OPEN: State.UNRELIABLE} if nearly_all_open(self.states) else {}
         if not self.lives:
             replaced[State.NO_REPLY] = State.NOT_MEASURED
-        met = ((port, self.states.get(port, State.NOT_MEASURED)) for port in self.asked)
-        return {port: replaced.get(state, state) for port, state in met}
+        met = {**dict.fromkeys(self.asked, State.NOT_MEASURED), **self.states}
+        return {port: replaced.get(state, state) for port, state in met.items()} if replaced else met
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def nearly_all_open(states: Mapping[int, State]) -> bool:
     Args:
         states: port -> what was met.
     """
-    opened = sum(state is State.OPEN for state in states.values())
+    opened = list(states.values()).count(State.OPEN)
     return len(states) >= _MANY and opened > _NEARLY_ALL * len(states)
 
 
@@ -173,14 +174,17 @@ def conclude(
     Returns:
         One fact for each port that answers, of a few ports one for each, and why the look was not complete.
     """
-    met = _most_exposed(seen)
-    counts = Counter(met.values())
-    told = {State.OPEN} | ({State.UNRELIABLE} if counts[State.UNRELIABLE] <= FEW else set())
-    each = len(met) <= FEW
+    told = [(entry, entry.told()) for entry in seen]
+    met = _most_exposed(told)
+    counts = Counter(chain.from_iterable(states.values() for states in met.values()))
+    each = counts.total() <= FEW
+    shown = {State.OPEN} | ({State.UNRELIABLE} if counts[State.UNRELIABLE] <= FEW else set())
     facts = tuple(
-        _fact(host, place, state, identified) for place, state in met.items() if each or state in told
+        _fact(host, _place(proto, port, state, told), state, identified)
+        for proto, states in sorted(met.items())
+        for port, state in sorted((port, state) for port, state in states.items() if each or state in shown)
     )
-    hindrances = [found for entry in seen for found in _hindrances(entry)]
+    hindrances = [found for entry, states in told for found in _hindrances(entry, states)]
     if narrow:
         hindrances.append((Reason.NOT_CONFIGURED, _NARROW))
     reason, detail = hindrances[0] if hindrances else (None, "")
@@ -188,15 +192,26 @@ def conclude(
     return Conclusion(facts, reason, " ".join(filter(None, (detail, summary, note))))
 
 
-def _most_exposed(seen: Sequence[Seen]) -> dict[Place, State]:
-    """Return each port's state at the address where it is most exposed, in order."""
-    best: dict[tuple[str, int], tuple[int, Place, State]] = {}
-    for entry in seen:
-        for port, state in entry.told().items():
-            rank = _EXPOSURE[state]
-            if (entry.proto, port) not in best or rank < best[entry.proto, port][0]:
-                best[entry.proto, port] = rank, Place(entry.address, entry.proto, port), state
-    return {place: state for _, (_, place, state) in sorted(best.items())}
+def _most_exposed(told: Sequence[tuple[Seen, Mapping[int, State]]]) -> dict[str, dict[int, State]]:
+    """Return protocol -> port -> its state at the address where it is most exposed."""
+    best: dict[str, dict[int, State]] = {}
+    for entry, states in told:
+        known = best.get(entry.proto)
+        if known is None:
+            best[entry.proto] = dict(states)
+            continue
+        for port, state in states.items():
+            if port not in known or _EXPOSURE[state] < _EXPOSURE[known[port]]:
+                known[port] = state
+    return best
+
+
+def _place(proto: str, port: int, state: State, told: Sequence[tuple[Seen, Mapping[int, State]]]) -> Place:
+    """Return where a port was first seen in a state."""
+    address = next(
+        entry.address for entry, states in told if entry.proto == proto and states.get(port) is state
+    )
+    return Place(address, proto, port)
 
 
 def _fact(host: str, place: Place, state: State, identified: Identified) -> Fact:
@@ -209,9 +224,9 @@ def _fact(host: str, place: Place, state: State, identified: Identified) -> Fact
     return Fact("port", {**values, **identity})
 
 
-def _hindrances(seen: Seen) -> list[tuple[Reason, str]]:
+def _hindrances(seen: Seen, told: Mapping[int, State]) -> list[tuple[Reason, str]]:
     """Say why the look at an address was not complete, the weightiest first; nothing where it was."""
-    return [found for found in (_shortfall(seen), _forbidden(seen), _proxied(seen)) if found]
+    return [found for found in (_shortfall(seen), _forbidden(seen), _proxied(seen, told)) if found]
 
 
 def _shortfall(seen: Seen) -> tuple[Reason, str] | None:
@@ -243,9 +258,9 @@ def _forbidden(seen: Seen) -> tuple[Reason, str] | None:
     return Reason.NOT_ALLOWED, f"checks.ports.exclude forbids to touch ports of {seen.address}: {shown}."
 
 
-def _proxied(seen: Seen) -> tuple[Reason, str] | None:
+def _proxied(seen: Seen, told: Mapping[int, State]) -> tuple[Reason, str] | None:
     """Say that something else answers for a host, or say nothing."""
-    unreliable = sum(state is State.UNRELIABLE for state in seen.told().values())
+    unreliable = list(told.values()).count(State.UNRELIABLE)
     if not unreliable:
         return None
     return Reason.TARPIT, (
@@ -254,11 +269,11 @@ def _proxied(seen: Seen) -> tuple[Reason, str] | None:
     )
 
 
-def _summary(met: Mapping[Place, State]) -> str:
+def _summary(met: Mapping[str, Mapping[int, State]]) -> str:
     """Return how many ports were met in each state; unremarkable ones are no facts."""
     sentences = []
-    for proto in ("tcp", "udp"):
-        counts = Counter(state for place, state in met.items() if place.proto == proto)
+    for proto, states in sorted(met.items()):
+        counts = Counter(states.values())
         words = [f"{counts[state]} {_WORDS[state]}" for state in State if counts[state]]
         if words:
             sentences.append(f"Of {counts.total()} {proto.upper()} ports: {', '.join(words)}.")
