@@ -81,7 +81,7 @@ GREETS_IN_TLS: Final = frozenset({465, 563, 989, 990, 992, 993, 995})
 SAY_NOTHING: Final = frozenset({*range(9100, 9110), 102, 502, 515, 2404, 4840, 18245, 20000, 34962, 34963})
 """Printers, which print whatever they are sent, and controllers of machines, which are fragile."""
 
-HANGS_UP: Final = (Talk.REDIS, Talk.POSTGRES, Talk.MEMCACHED, Talk.MONGODB, Talk.TLS)
+HANGS_UP: Final = (Talk.REDIS, Talk.MEMCACHED, Talk.POSTGRES, Talk.MONGODB, Talk.TLS)
 """What is worth trying with a server that hangs up on a request for a page: each of these does."""
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 _IAC: Final = 0xFF
 _REFUSALS: Final = {0xFD: 0xFC, 0xFB: 0xFE}  # DO -> WON'T, WILL -> DON'T
+_BEGINNINGS: Final = frozenset({0xFA, 0xFB, 0xFD})  # SB, WILL, DO
 _OPTIONS: Final = 40
 """Requests that are answered; a server that asks for more is no telnet server."""
 
@@ -16,8 +17,8 @@ _COMMAND: Final = re.compile(
 
 
 def is_negotiation(data: bytes) -> bool:
-    """Tell whether a server begins to negotiate: IAC with WILL, WON'T, DO, DON'T or a subnegotiation."""
-    return len(data) > 1 and data[0] == _IAC and 0xFA <= data[1] <= 0xFE
+    """Tell whether a server begins to negotiate: it offers (WILL) or asks (DO), or goes into details."""
+    return len(data) > 1 and data[0] == _IAC and data[1] in _BEGINNINGS
 
 
 def refuse(data: bytes) -> bytes:

@@ -34,7 +34,7 @@ def test_commands_are_not_seen(data, seen):
 
 
 def test_nothing_is_no_negotiation():
-    assert not any(is_negotiation(data) for data in (b"", IAC, b"\xff\xd8\xff", b"login:"))
+    assert not any(is_negotiation(data) for data in (b"", IAC, b"\xff\xd8\xff", b"\xff\xfe<\x00", b"login:"))
 
 
 def test_answers_are_bounded_whatever_is_asked():
