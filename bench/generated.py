@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, BinaryIO
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from secmon.core.codec import encode  # noqa: E402  # the path is set one line above
+from secmon.core.codec import decode, encode  # noqa: E402  # the path is set one line above
 from secmon.core.contract import ProbeSpec, Registry, Sample  # noqa: E402
 from secmon.core.identity import fingerprint  # noqa: E402
 from secmon.core.judgement import Judgement, WaivedUntil, encode_lines  # noqa: E402
@@ -33,6 +33,8 @@ from secmon.core.rule import Place, Waiver  # noqa: E402
 if TYPE_CHECKING:
     import selectors
     from collections.abc import Iterator
+
+    from secmon.core.web import Web
 
 RULES = int(os.environ.get("BENCH_RULES", "500"))
 RESULTS = int(os.environ.get("BENCH_RESULTS", "5000"))
@@ -79,7 +81,7 @@ def observe(_: object, out: object) -> int:
         agent=ASSET,
         lang="vi",
         state_dir=os.environ["BENCH_STATE"],
-        listen=Listen(port=int(os.environ["BENCH_PORT"])),
+        listen=decode(Listen, json.loads(os.environ["BENCH_LISTEN"])),
         assets=(Asset(ASSET, "so-noi-vu"),),
         checks={check: CheckPlan(True, INTERVAL, 60.0, ("local",), (ASSET,)) for check in CHECKS},
         possible={ASSET: {check: sum(s.points for _, s in rules[check]) for check in CHECKS}},
@@ -244,12 +246,13 @@ class Core:
 
 
 @contextlib.contextmanager
-def running(**settings: str) -> Iterator[Core]:
+def running(web: Web | None = None, **settings: str) -> Iterator[Core]:
     """Run a core until the context ends, every check judged once at its beginning."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "BENCH_STATE": folder, "BENCH_PORT": str(port), **settings}
+        listen = json.dumps(encode(Listen(port=port, web=web)))
+        environment = {**os.environ, "BENCH_STATE": folder, "BENCH_LISTEN": listen, **settings}
         process = subprocess.Popen(
             [sys.executable, "-c", "import sys; from bench.generated import core; sys.exit(core())"],
             stderr=subprocess.PIPE,

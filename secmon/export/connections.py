@@ -78,7 +78,7 @@ class Connections:
             guard: certificate and passwords.
         """
         self._guard = guard
-        self._passwords.use(guard.hashes)
+        self._passwords.use(guard.hashes, guard.verify)
         for connection in list(self._pool):
             if connection.is_idle:
                 self._pool.drop(connection)

@@ -13,12 +13,17 @@ from secmon.export.tls import Secured, make_context
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from secmon.core.web import Web
     from secmon.export.streams import Stream
 
 _SIZE_LIMIT: Final = 5_000_000  # bytes; the reader of YAML takes no more
+
+
+def nobody(_password: bytes, _hashed: bytes) -> bool:
+    """Let nobody in, where nobody is asked."""
+    return False
 
 
 class ListenError(OSError):
@@ -33,11 +38,13 @@ class Guard:
         context: of new connections under TLS, None for plain HTTP.
         allowed_sans: names of which a client's certificate must have one; empty for any.
         hashes: user -> bcrypt hash of the password; empty where nobody is asked.
+        verify: says whether a password gives a hash.
     """
 
     context: ssl.SSLContext | None = None
     allowed_sans: tuple[str, ...] = ()
     hashes: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    verify: Callable[[bytes, bytes], bool] = nobody
 
     def stream(self, sock: socket.socket) -> Stream:
         """Return how a new client is spoken with; raises OSError where it has gone."""
@@ -61,12 +68,21 @@ def load_guard(web: Web | None) -> Guard:
     try:
         context = make_context(web.tls) if web.tls is not None else None
         hashes = _load_hashes(web) if web.users else {}
+        verify = _load_verifier() if web.users else nobody
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         advice = "the agent's own user must be able to read it, also after the start (LoadCredential=)"
         raise ListenError(f"the page cannot be protected: {what}; {advice}") from error
     allowed = web.tls.allowed_sans if web.tls is not None else ()
-    return Guard(context, allowed, hashes)
+    return Guard(context, allowed, hashes, verify)
+
+
+def _load_verifier() -> Callable[[bytes, bytes], bool]:
+    try:
+        from bcrypt import checkpw  # noqa: PLC0415  # half a MiB of the core: only where passwords are asked for
+    except ImportError as error:
+        raise OSError(f"no password can be verified: {error}") from error
+    return checkpw
 
 
 def _load_hashes(web: Web) -> dict[str, bytes]:

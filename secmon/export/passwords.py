@@ -17,15 +17,17 @@ import selectors
 import threading
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-import bcrypt
-
 from secmon.core.web import cost_of
+from secmon.export.guard import nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    Verify = Callable[[bytes, bytes], bool]
 
 MAX_WAITING: Final = 16
 """Different credentials that may wait to be verified; beyond them a client is told to come again."""
@@ -71,19 +73,22 @@ class Passwords(Generic[W]):
         self._selector = selector
         self._tell = tell
         self._hashes: Mapping[str, bytes] = {}
+        self._verifier: Verify = nobody
         self._nobody = b""
         self._secret = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}  # user -> digest of what was verified: as many as there are users
         self._checks: dict[bytes, _Check[W]] = {}
         self._worker: _Worker | None = None
 
-    def use(self, hashes: Mapping[str, bytes]) -> None:
+    def use(self, hashes: Mapping[str, bytes], verify: Verify) -> None:
         """Hold passwords against these hashes from now on.
 
         Args:
             hashes: user -> bcrypt hash; empty where nobody is asked.
+            verify: says whether a password gives a hash; raises ValueError where that is none.
         """
         self._hashes = hashes
+        self._verifier = verify
         cost = max(map(cost_of, hashes.values()), default=0)
         self._nobody = b"$2b$%02d$" % cost + _NOBODY
         self._right = {}
@@ -144,7 +149,7 @@ class Passwords(Generic[W]):
         if self._worker is None:
             self._worker = _Worker()
             self._selector.register(self._worker.wakeup, selectors.EVENT_READ, self._take)
-        self._worker.submit(digest, hashed, password)
+        self._worker.submit(digest, partial(self._verifier, password[:_SIGNIFICANT], hashed))
 
     def _take(self) -> None:
         """Tell everybody who has waited for what was verified meanwhile."""
@@ -181,15 +186,15 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        self._jobs: SimpleQueue[tuple[bytes, bytes, bytes] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[bytes, Callable[[], bool]] | None] = SimpleQueue()
         self._results: deque[tuple[bytes, bool]] = deque()
         self.wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="passwords")
         self._thread.start()
 
-    def submit(self, digest: bytes, hashed: bytes, password: bytes) -> None:
-        """Have a password verified; its digest names the result."""
-        self._jobs.put((digest, hashed, password))
+    def submit(self, digest: bytes, verify: Callable[[], bool]) -> None:
+        """Have a password verified; the digest names the result."""
+        self._jobs.put((digest, verify))
 
     def results(self) -> list[tuple[bytes, bool]]:
         """Return what was verified since the last time."""
@@ -206,13 +211,10 @@ class _Worker:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            digest, hashed, password = job
-            self._results.append((digest, _is_right(password, hashed)))
+            digest, verify = job
+            try:
+                right = verify()
+            except ValueError:  # no hash after all: nothing is right, and the thread goes on
+                right = False
+            self._results.append((digest, right))
             os.eventfd_write(self.wakeup, 1)
-
-
-def _is_right(password: bytes, hashed: bytes) -> bool:
-    try:
-        return bcrypt.checkpw(password[:_SIGNIFICANT], hashed)
-    except ValueError:  # no hash after all: nothing is right, and the thread goes on
-        return False

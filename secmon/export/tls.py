@@ -46,6 +46,7 @@ def make_context(tls: Tls) -> ssl.SSLContext:
     context.minimum_version, context.maximum_version = _VERSIONS[tls.minimum], _VERSIONS[tls.maximum]
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_alpn_protocols(["http/1.1"])
+    context.num_tickets = 0  # Prometheus resumes no sessions, and two tickets would cost more than they save
     for path in (tls.certificate, tls.key):
         _try_opening(path)
     try:
