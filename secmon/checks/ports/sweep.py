@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon.checks.ports.services import FIELDS
@@ -101,7 +100,9 @@ class Seen:
         replaced = {State.OPEN: State.UNRELIABLE} if nearly_all_open(self.states) else {}
         if not self.lives:
             replaced[State.NO_REPLY] = State.NOT_MEASURED
-        met = {**dict.fromkeys(self.asked, State.NOT_MEASURED), **self.states}
+        met = dict(self.states)
+        if len(met) < len(self.asked):
+            met = {**dict.fromkeys(self.asked, State.NOT_MEASURED), **met}
         return {port: replaced.get(state, state) for port, state in met.items()} if replaced else met
 
 
@@ -176,19 +177,22 @@ def conclude(
     """
     told = [(entry, entry.told()) for entry in seen]
     met = _most_exposed(told)
-    counts = Counter(chain.from_iterable(states.values() for states in met.values()))
-    each = counts.total() <= FEW
-    shown = {State.OPEN} | ({State.UNRELIABLE} if counts[State.UNRELIABLE] <= FEW else set())
+    counts = {proto: Counter(states.values()) for proto, states in sorted(met.items())}
+    each = sum(map(len, met.values())) <= FEW
+    unreliable = sum(count[State.UNRELIABLE] for count in counts.values())
+    shown = {State.OPEN} | ({State.UNRELIABLE} if unreliable <= FEW else set())
+    if each:
+        shown = set(State)
     facts = tuple(
-        _fact(host, _place(proto, port, state, told), state, identified)
-        for proto, states in sorted(met.items())
-        for port, state in sorted((port, state) for port, state in states.items() if each or state in shown)
+        _fact(host, _place(proto, port, met[proto][port], told), met[proto][port], identified)
+        for proto in counts
+        for port in sorted([port for port, state in met[proto].items() if state in shown])
     )
     hindrances = [found for entry, states in told for found in _hindrances(entry, states)]
     if narrow:
         hindrances.append((Reason.NOT_CONFIGURED, _NARROW))
     reason, detail = hindrances[0] if hindrances else (None, "")
-    summary = "" if each else _summary(met)
+    summary = "" if each else _summary(counts)
     return Conclusion(facts, reason, " ".join(filter(None, (detail, summary, note))))
 
 
@@ -269,12 +273,11 @@ def _proxied(seen: Seen, told: Mapping[int, State]) -> tuple[Reason, str] | None
     )
 
 
-def _summary(met: Mapping[str, Mapping[int, State]]) -> str:
+def _summary(counts: Mapping[str, Counter[State]]) -> str:
     """Return how many ports were met in each state; unremarkable ones are no facts."""
     sentences = []
-    for proto, states in sorted(met.items()):
-        counts = Counter(states.values())
-        words = [f"{counts[state]} {_WORDS[state]}" for state in State if counts[state]]
+    for proto, count in counts.items():
+        words = [f"{count[state]} {_WORDS[state]}" for state in State if count[state]]
         if words:
-            sentences.append(f"Of {counts.total()} {proto.upper()} ports: {', '.join(words)}.")
+            sentences.append(f"Of {count.total()} {proto.upper()} ports: {', '.join(words)}.")
     return " ".join(sentences)

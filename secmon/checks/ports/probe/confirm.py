@@ -46,6 +46,8 @@ def doubtful(lane: Lane) -> tuple[int, ...]:
     if lane.failure:
         return ()
     doubted = {State.UNRELIABLE, State.OPEN} if nearly_all_open(lane.states) else {State.UNRELIABLE}
+    if doubted.isdisjoint(lane.states.values()):
+        return ()
     return tuple(port for port in lane.ports if lane.states.get(port) in doubted)
 
 

@@ -34,6 +34,8 @@ _NEIGHBOUR_TRIES: Final = 3  # MAX_MULTICAST_SOLICIT and RETRANS_TIMER of RFC 48
 _NEIGHBOUR_SECONDS: Final = 1.0
 _BURST: Final = 256
 """Packets to one address between two looks at the clock."""
+_TIMED: Final = 16
+"""Ports of a burst whose round trip is measured."""
 _BURSTS: Final = 2048
 """Packets between two looks at the answers: a quarter of what the ring holds."""
 _TICK_SECONDS: Final = 0.01
@@ -205,7 +207,7 @@ class _Scan:
         frames = template.patched(due, [words[port] ^ secret for port in due])
         sent = self._transmit(track, frames, len(due))
         if not track.rounds:
-            track.sent_at.update(dict.fromkeys(due[:sent], now))
+            track.sent_at.update(dict.fromkeys(due[: min(sent, _TIMED)], now))
         track.cursor += len(ports) if sent == len(due) else ports.index(due[sent])
 
     def _begin_round(self, track: Track) -> bool:
@@ -283,9 +285,8 @@ class _Scan:
             self._spend(track, opened)
         if track.rounds:
             track.late += len(met) - met.count(State.FILTERED)
-        first = next(iter(new))  # one sample per look is enough
-        if first in track.sent_at:
-            track.trip.sample(now - track.sent_at[first])
+        if timed := track.sent_at.keys() & new.keys():
+            track.trip.sample(now - track.sent_at[timed.pop()])  # one sample per look is enough
         if len(states) == len(track.lane.ports):
             self._finish(track)
 

@@ -56,7 +56,7 @@ class Track:
         secret: what the words of the cookies are mixed with.
         pending: ports to ask in this round.
         cursor: how many of them have been asked.
-        sent_at: port -> when its SYN was sent, while nothing was sent twice.
+        sent_at: some ports -> when their SYNs were sent, while nothing was sent twice.
         trip: the measured round trip.
         late: answers of the host itself after the first round; routers and kernels limit their ICMP errors.
         rounds: rounds that are over.
