@@ -56,6 +56,12 @@ def run_as_nobody(
     return json.loads(done.stdout)
 
 
+def opened(seen) -> list[tuple[str, int]]:
+    """Return protocol and number of each port that is told as open."""
+    told = [fact.values for fact in seen.facts]
+    return [(fact["proto"], fact["port"]) for fact in told if fact["state"] == "open"]
+
+
 def _main(options: dict) -> None:
     hosts, descriptors = options.pop("hosts"), options.pop("descriptors", 0)
     task = make_task([host(name) for name in hosts], **options)
@@ -72,7 +78,8 @@ def _main(options: dict) -> None:
             "reason": seen.reason,
             "completeness": seen.completeness,
             "detail": seen.detail,
-            "open": [fact.values["port"] for fact in seen.facts if fact.values["state"] == "open"],
+            "open": [port for proto, port in opened(seen) if proto == "tcp"],
+            "open_udp": [port for proto, port in opened(seen) if proto == "udp"],
             "addresses": sorted({fact.values["address"] for fact in seen.facts}),
         }
         for text, seen in collector.seen.items()

@@ -45,17 +45,20 @@ def endpoint(address: str, port: int, **options: object) -> Target:
     return Target("fw", "ports", Form.ENDPOINT, f"{address}:{port}", Vantage.OUTSIDE, options)
 
 
-def look(*targets: Target, ports="top", rate=2000, deadline=60.0, networks=(), exclude=()) -> Collector:
+def look(
+    *targets: Target, ports="top", udp_ports="auto", rate=2000, deadline=60.0, networks=(), exclude=()
+) -> Collector:
     collector = Collector()
-    settings = {"ports": ports, "rate": rate, "exclude": exclude}
+    settings = {"ports": ports, "udp_ports": udp_ports, "rate": rate, "exclude": exclude}
     settings |= {"identify": False, "fingerprints": (), "recog": ()}
     task = Task("ports", "remote", targets, settings, networks, (), deadline, 0.0)
     remote.observe(remote.acquire(task), collector)
     return collector
 
 
-def found(collector: Collector, text: str, state="open") -> set[int]:
-    return {fact.values["port"] for fact in collector.seen[text].facts if fact.values["state"] == state}
+def found(collector: Collector, text: str, state="open", proto="tcp") -> set[int]:
+    met = [fact.values for fact in collector.seen[text].facts]
+    return {fact["port"] for fact in met if (fact["proto"], fact["state"]) == (proto, state)}
 
 
 def states(collector: Collector) -> dict[str, list[str]]:

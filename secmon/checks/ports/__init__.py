@@ -64,6 +64,15 @@ CHECK: Final = CheckSpec(
             vi="Các cổng TCP của đích là một máy: `top`, `all`, hoặc danh sách như `22,80,8000-8100`",
         ),
         SettingSpec(
+            name="udp_ports",
+            type="text",
+            default="auto",
+            en="UDP ports of a host target: `top` (those that secmon has a question for), `none`, or a list "
+            "such as `53,161`; `auto` is `top` where `ports` holds `top`, else `none`",
+            vi="Các cổng UDP của đích là một máy: `top` (những cổng mà secmon biết cách hỏi), `none`, hoặc "
+            "danh sách như `53,161`; `auto` là `top` nếu `ports` chứa đủ `top`, nếu không là `none`",
+        ),
+        SettingSpec(
             name="rate",
             type="integer",
             default=0,

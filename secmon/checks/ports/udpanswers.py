@@ -6,13 +6,14 @@ import re
 import struct
 from typing import TYPE_CHECKING, Final
 
+from secmon.checks.ports import ber
 from secmon.checks.ports.services import Reply, decode
+from secmon.checks.ports.udpprobes import recognise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SYS_DESCR: Final = bytes.fromhex("06082b06010201010100")  # 1.3.6.1.2.1.1.1.0 in BER (RFC 3418)
-_OCTET_STRING: Final = 0x04
 _HEADER: Final = re.compile(
     r"^(?P<name>server|user-agent) *: *(?P<value>[^\n]*)", re.IGNORECASE | re.MULTILINE
 )
@@ -20,26 +21,7 @@ _NTP_CONTROL: Final = 6
 _NTP_HEADER: Final = 12  # RFC 9327 2
 _TXT: Final = 16
 _POINTER: Final = 0xC0
-_STUN_COOKIE: Final = bytes.fromhex("2112a442")  # RFC 8489 5
 _MEMCACHED_FRAME: Final = 8
-
-_NAMES: Final = {
-    67: "dhcp",
-    69: "tftp",
-    111: "rpcbind",
-    137: "netbios-ns",
-    389: "cldap",
-    500: "isakmp",
-    520: "rip",
-    623: "ipmi",
-    1812: "radius",
-    1813: "radius-acct",
-    3478: "stun",
-    3702: "ws-discovery",
-    4500: "isakmp",
-    5353: "mdns",
-}
-"""Port -> service where the answer says no more; its prober has held the answer against the question."""
 
 
 def read_answer(port: int, data: bytes) -> Reply:
@@ -50,31 +32,19 @@ def read_answer(port: int, data: bytes) -> Reply:
         data: its first answer.
 
     Returns:
-        The service, with the text that tells its product where there is one.
+        The service, None where it is not the port's; with the text that tells its product where there is one.
     """
-    reader = _READERS.get(port)
-    return reader(data) if reader and data else Reply(_NAMES.get(port), (), "")
+    service = recognise(port, data)
+    reader = _READERS.get(service)
+    return reader(data) if reader else Reply(service or None, (), "")
 
 
 def _snmp(data: bytes) -> Reply:
     """Read sysDescr from the answer of an agent (RFC 3416 4.2.5): the value that follows its name."""
-    at = data.find(_SYS_DESCR)
-    text = ""
-    if at >= 0:
-        tag, value = _ber(data[at + len(_SYS_DESCR) :])
-        text = decode(value) if tag == _OCTET_STRING else ""
+    _, found, after = data.partition(_SYS_DESCR)
+    tag, value, _ = ber.read(after)
+    text = decode(value) if found and tag == ber.OCTET_STRING else ""
     return Reply("snmp", (("snmp", text),), text)
-
-
-def _ber(data: bytes) -> tuple[int, bytes]:
-    """Return tag and value of the first element (ITU-T X.690 8.1), of one cut off what is there."""
-    if len(data) < 2:
-        return 0, b""
-    tag, length, start = data[0], data[1], 2
-    if length & 0x80:  # long form: the low bits say how many bytes hold the length
-        start += length & 0x7F
-        length = int.from_bytes(data[2:start])
-    return tag, data[start : start + length]
 
 
 def _dns(data: bytes) -> Reply:
@@ -124,16 +94,11 @@ def _memcached(data: bytes) -> Reply:
     return Reply("memcached", (("memcached", text),), text)
 
 
-def _stun(data: bytes) -> Reply:
-    return Reply("stun" if data[4:8] == _STUN_COOKIE else None, (), "")
-
-
-_READERS: Final[dict[int, Callable[[bytes], Reply]]] = {
-    53: _dns,
-    123: _ntp,
-    161: _snmp,
-    1900: _lines("upnp", "upnp"),
-    3478: _stun,
-    5060: _lines("sip", "sip"),
-    11211: _memcached,
+_READERS: Final[dict[str, Callable[[bytes], Reply]]] = {
+    "dns": _dns,
+    "memcached": _memcached,
+    "ntp": _ntp,
+    "sip": _lines("sip", "sip"),
+    "snmp": _snmp,
+    "upnp": _lines("upnp", "upnp"),
 }

@@ -11,15 +11,16 @@ import socket
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from secmon.checks.ports import exclusions, portlist
+from secmon.checks.ports import exclusions, portlist, udpprobes
 from secmon.checks.ports.pace import Pace
 from secmon.checks.ports.probe import identify, tcp
 from secmon.checks.ports.probe.confirm import HOLD_SECONDS, confirm
 from secmon.checks.ports.probe.engine import ConnectEngine
 from secmon.checks.ports.probe.lane import Lane
-from secmon.checks.ports.probe.looks import Look, Terms, make_lanes, plan, total_pace
+from secmon.checks.ports.probe.looks import Look, Terms, make_lanes, make_udp_lanes, plan, total_pace
+from secmon.checks.ports.probe.udp import UdpEngine
 from secmon.checks.ports.services import values
 from secmon.checks.ports.sweep import ANSWERS, Place, State, conclude, nearly_all_open
 from secmon.core.contract import Unavailable
@@ -27,12 +28,13 @@ from secmon.core.model import Completeness, Reason
 from secmon.sources import net
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from secmon.checks.ports.sweep import Identified
     from secmon.core.contract import Emit, Task
     from secmon.core.model import Target
 
+_Read = TypeVar("_Read")
 _KIND: Final = "port"
 _SPARE_DESCRIPTORS: Final = 24
 _IN_FLIGHT: Final = 4096
@@ -66,24 +68,37 @@ def acquire(task: Task) -> Handles:
     Raises:
         Unavailable: a setting cannot be read, or this host's addresses are not told.
     """
-    # A tenth of the time, at most two seconds, is kept back for telling.
-    deadline = time.monotonic() + task.deadline - min(2.0, task.deadline / 10)
-    try:
-        ports = portlist.parse(str(task.settings["ports"]))
-    except ValueError as error:
-        raise Unavailable(Reason.NOT_CONFIGURED, f"checks.ports.ports: {error}.") from error
-    try:
-        excluded = exclusions.parse(task.settings["exclude"])
-    except ValueError as error:
-        raise Unavailable(Reason.NOT_CONFIGURED, f"checks.ports.exclude: {error}.") from error
-    gate = net.Gate(task.allowed_networks, net.own_addresses())
-    terms = Terms(ports, int(task.settings["rate"]), excluded, gate, task.now, deadline)
+    terms = _read_terms(task)
     fingerprints = identify.acquire(task)
     try:
         canary = socket.create_server(("127.0.0.1", 0))
     except OSError:
         canary = None
     return Handles(task.targets, terms, canary, fingerprints, tcp.acquire())
+
+
+def _read_terms(task: Task) -> Terms:
+    # A tenth of the time, at most two seconds, is kept back for telling.
+    deadline = time.monotonic() + task.deadline - min(2.0, task.deadline / 10)
+    ports = _read(task, "ports", portlist.parse)
+    wide = frozenset(portlist.parse("top")).issubset(ports)
+    return Terms(
+        ports=ports,
+        udp_ports=_read(task, "udp_ports", partial(udpprobes.wanted, wide=wide)),
+        rate=int(task.settings["rate"]),
+        exclusions=_read(task, "exclude", exclusions.parse),
+        gate=net.Gate(task.allowed_networks, net.own_addresses()),
+        seed=task.now,
+        deadline=deadline,
+    )
+
+
+def _read(task: Task, name: str, parse: Callable[[Any], _Read]) -> _Read:
+    """Read a setting."""
+    try:
+        return parse(task.settings[name])
+    except ValueError as error:
+        raise Unavailable(Reason.NOT_CONFIGURED, f"checks.ports.{name}: {error}.") from error
 
 
 def observe(handles: Handles, emit: Emit) -> None:
@@ -107,12 +122,15 @@ class _Run:
         self._note = ""
         self._emit = emit
         self._lanes = make_lanes(looks, terms)
-        self._total = sum(len(lane.ports) for lane in self._lanes)
+        self._udp_lanes = make_udp_lanes(looks, self._lanes, terms)
+        self._total = sum(len(lane.ports) for lane in self._all_lanes)
         self._next_progress = 0.0
 
     def measure(self) -> None:
         """Go through the phases, and tell all."""
         deadline, pace, limit = self._terms.deadline, total_pace(self._lanes, self._terms), _descriptors()
+        # UDP first: its ports are few, and a deadline cuts off the rest.
+        UdpEngine(pace, limit).run(self._udp_lanes, deadline, self._lane_done, self._progress)
         engine = tcp.TcpEngine(self._tcp, pace, limit)
         self._note = engine.note
         engine.run(self._lanes, deadline, self._lane_done, self._progress)
@@ -123,13 +141,18 @@ class _Run:
 
     def _identify(self, identifier: identify.Identifier) -> None:
         """Ask open ports what they serve; on one address by the name of the first target there."""
-        hosts = {id(lane): look.host for look in reversed(self._looks) for lane in look.lanes}
+        hosts = {id(lane): look.host for look in reversed(self._looks) for lane in look.all_lanes}
         work = [
             (identify.Open(lane.address, "tcp", port, hosts[id(lane)]), lane.pace, lane.permit)
             for lane in self._lanes
             if not nearly_all_open(lane.states)
             for port, state in lane.states.items()
             if state is State.OPEN
+        ]
+        work += [
+            (identify.Open(lane.address, "udp", port, hosts[id(lane)], reply), lane.pace, lane.permit)
+            for lane in self._udp_lanes
+            for port, reply in lane.replies.items()
         ]
         found = identifier.run(work, self._terms.deadline, self._progress)
         self._identified = {
@@ -138,12 +161,16 @@ class _Run:
         }
         self._note = " ".join(filter(None, (self._note, identifier.detail)))
 
+    @property
+    def _all_lanes(self) -> tuple[Lane, ...]:
+        return (*self._lanes, *self._udp_lanes)
+
     def _lane_done(self, lane: Lane) -> None:
         """Tell the targets that wait for nothing else."""
         for look in self._looks:
-            if any(lane is own for own in look.lanes):
+            if any(lane is own for own in look.all_lanes):
                 look.left -= 1
-                if not look.left and not any(_answers(own) for own in look.lanes):
+                if not look.left and not any(_answers(own) for own in look.all_lanes):
                     self._tell(look)
 
     def _tell(self, look: Look) -> None:
@@ -162,7 +189,7 @@ class _Run:
         now = time.monotonic()
         if now >= self._next_progress:
             self._next_progress = now + _PROGRESS_SECONDS
-            self._emit.progress(sum(len(lane.states) for lane in self._lanes), self._total)
+            self._emit.progress(sum(len(lane.states) for lane in self._all_lanes), self._total)
 
 
 def _planned(target: Target, terms: Terms, emit: Emit) -> Look | None:
