@@ -33,6 +33,12 @@ def test_every_kind_of_text_and_every_vendor_that_was_promised_is_there():
     }  # fmt: skip
 
 
+def test_the_documentation_names_every_text_and_key():
+    page = (FOLDER.parents[1] / "docs" / "fingerprints.md").read_text()
+    keys = ("text", "match", "product", "vendor", "version", "cpe", "service", "management", "examples")
+    assert [word for word in (*TEXTS, *keys) if f"`{word}`" not in page] == []
+
+
 def test_every_cpe_that_an_example_yields_is_well_formed():
     # NISTIR 7695 figure 6-3, for the values that we write.
     component = r"(?:\*|-|(?:[a-z0-9._-]|\\[^a-z0-9\s])+)"

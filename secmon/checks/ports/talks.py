@@ -78,7 +78,9 @@ GREETS: Final = frozenset({21, 22, 23, 25, 110, 119, 143, 587, 873, 2121, 2222, 
 
 GREETS_IN_TLS: Final = frozenset({465, 563, 989, 990, 992, 993, 995})
 
-SAY_NOTHING: Final = frozenset({*range(9100, 9110), 102, 502, 515, 2404, 4840, 18245, 20000, 34962, 34963})
+SAY_NOTHING: Final = frozenset(
+    {102, 502, 515, 1911, 2404, 4840, 4911, *range(9100, 9110), 18245, 20000, 34962, 34963, 34964, 44818}
+)
 """Printers, which print whatever they are sent, and controllers of machines, which are fragile."""
 
 HANGS_UP: Final = (Talk.REDIS, Talk.MEMCACHED, Talk.POSTGRES, Talk.MONGODB, Talk.TLS)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _PORT_SECONDS: Final = 3.0  # of connections; waiting for the budget does not count
 _CONNECT_SECONDS: Final = 1.5
-_GREETING_SECONDS: Final = 0.5
+_GREETING_SECONDS: Final = 0.4
 _LATE_GREETING_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 1.5
 _CONNECTIONS: Final = 6
