@@ -2,10 +2,10 @@
 
 The real core serves a generated plan and judgements of some 500 series (bench/generated.py), once in the
 clear and once under mutual TLS and a password. Beside it, in the same run, the server that prometheus_client
-brings serves the same page in the clear. A scrape is a new connection, a request that takes gzip, and the whole
-answer; under TLS with a full handshake, and once more as Prometheus does it, on a connection that stays open. A
-silent client connects and sends nothing; one that is stuck sends the beginning of a handshake. The first scrape
-with a password waits for bcrypt, and so is not counted.
+brings serves the same page in the clear. A scrape is a new connection, a request that takes gzip, and the
+whole answer; under TLS with a full handshake, and once more as Prometheus does it, on a connection that stays
+open. A silent client connects and sends nothing; one that is stuck sends the beginning of a handshake. The
+first scrape with a password waits for bcrypt, and so is not counted.
 """
 
 from __future__ import annotations

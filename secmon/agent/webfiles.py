@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from secmon.core.contract import Unavailable
 from secmon.core.rule import Fault, Place
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from secmon.core.plan import Listen
     from secmon.sources.keypair import Problem
 
-_SIZE_LIMIT = 1 << 20  # bytes of a file of certificates
+_SIZE_LIMIT: Final = 1 << 20  # bytes of a file of certificates
+_SYSTEM_CREDENTIALS: Final = "/run/credentials/"  # those of system services, as root finds them
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +112,14 @@ def _open(setting: PathSetting, faults: list[Fault]) -> int:
 
 
 def _how_to_reach(path: str) -> str:
-    if path.startswith("/run/credentials/"):
+    if path.startswith(_SYSTEM_CREDENTIALS):
         return "systemd makes it while the unit runs, from LoadCredential="
     return "a path is relative to the file in which it stands; secmon.service wants LoadCredential="
 
 
 def _is_credential(path: str, credentials: str) -> bool:
-    return bool(credentials) and path.startswith(f"{credentials.rstrip('/')}/")
+    own = f"{credentials.rstrip('/')}/" if credentials else _SYSTEM_CREDENTIALS
+    return path.startswith((own, _SYSTEM_CREDENTIALS))
 
 
 def _check_mode(key: PathSetting, fd: int, credentials: str) -> Iterable[Fault]:
