@@ -19,7 +19,7 @@ _PROCESS_FIELDS: Final = ("pid", "process", "executable", "package")
 
 
 class Tracer:
-    """Traces sockets to who holds them; remembers the units of cgroups between looks.
+    """Traces sockets to who holds them; remembers between looks what it costs to find out.
 
     Args:
         cgroup: the top of the cgroup v2 hierarchy, None where there is none.
@@ -30,20 +30,26 @@ class Tracer:
         self._cgroup = cgroup
         self._packages = packages
         self._units: dict[int, str | None] = {}
+        self._owners: dict[int, listeners.Owner] = {}  # inode of a socket -> what was found
 
     def owners(self, rows: Sequence[diag.Socket], *, processes_too: bool) -> list[listeners.Owner]:
         """Say of each socket who holds it.
 
         Args:
             rows: the sockets.
-            processes_too: look for the processes, which walks through the descriptors of all that run.
+            processes_too: look for the processes, which walks through the descriptors of all that run; else
+                those are told that were found before.
 
         Returns:
             Their owners in the same order.
         """
         units = self._units_of({row.cgroup for row in rows if row.cgroup is not None})
         holders = processes.holders({row.inode for row in rows}) if processes_too else None
-        return [self._owner(row, units, holders) for row in rows]
+        if holders is None:
+            return [self._owners.get(row.inode) or self._owner(row, units, None) for row in rows]
+        found = [self._owner(row, units, holders) for row in rows]
+        self._owners = {row.inode: owner for row, owner in zip(rows, found, strict=True)}
+        return found
 
     def close(self) -> None:
         """Close the hierarchy."""

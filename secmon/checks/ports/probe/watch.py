@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from secmon.sources import diag
 
 _LOOK_SECONDS: Final = 1.0
-_TELL_SECONDS: Final = 10.0  # between two windows: ports that come and go all the time are told together
+_SOON_SECONDS: Final = 10.0  # between two windows that news ends
+_LATE_SECONDS: Final = 60.0  # the same, where news never ends: each window costs a judgement
 _WINDOWS: Final = 3  # that may be late before the child counts as hung
 _SHARE: Final = 0.003  # of one core, for asking who holds the sockets
-_BURST_SECONDS: Final = 120.0  # that share of so long a time may be spent at once
+_BURST_SECONDS: Final = 20.0  # that share of so long a time may be spent at once
 _EPHEMERAL: Final = 32768  # where Linux, left alone, begins to pick ports itself
 
 
@@ -67,6 +68,7 @@ class Watcher:
         self._outline: frozenset[object] | None = None
         self._changed = True
         self._told_at = float("-inf")
+        self._pause = _SOON_SECONDS
         self._ask_at = float("-inf")
 
     def look(self, now: float) -> None:
@@ -77,18 +79,23 @@ class Watcher:
         """
         listing = self._eyes.listing()
         seen = frozenset(map(outline, listing.sockets))
-        if seen != self._outline:
+        if seen != self._outline and self._outline is not None:
             self._note(listing, now)
-            self._outline = seen
+        self._outline = seen
         since = now - self._told_at
-        if since >= self._window or (self._changed and since >= min(_TELL_SECONDS, self._window)):
-            self._end_window(now)
+        if since >= self._window or (self._changed and since >= self._pause):
+            self._pause = min(2 * self._pause if since < _LATE_SECONDS else _SOON_SECONDS, _LATE_SECONDS)
+            self._end_window(now, ask=since >= self._window or self._may_ask(now))
 
-    def _end_window(self, now: float) -> None:
+    def _may_ask(self, now: float) -> bool:
+        """Tell whether the share of a core has room for asking who holds the sockets."""
+        return now >= self._ask_at - _BURST_SECONDS
+
+    def _end_window(self, now: float, *, ask: bool) -> None:
         """Look once more, with the canary open, and end the window."""
         with open_canary() as canary:
             listing = self._eyes.listing()
-            self._note(listing, now, canary.inodes, processes_too=True)
+            self._note(listing, now, canary.inodes, processes_too=ask)
             canary.tell(listing, self._emit)
         self._tell(listing, self._sightings.facts())
         self._changed, self._told_at = False, now
@@ -98,9 +105,9 @@ class Watcher:
     ) -> None:
         """Describe what listens; the processes only as often as the share of a core allows."""
         began = time.thread_time()
-        ask = processes_too or now >= self._ask_at - _BURST_SECONDS
+        ask = processes_too or self._may_ask(now)
         self._changed |= self._sightings.note(self._eyes.describe(listing, but, processes_too=ask), now)
-        if not processes_too:
+        if self._told_at >= 0:  # what the first look learns is asked for once
             self._ask_at = max(self._ask_at, now) + (time.thread_time() - began) / _SHARE
 
 
