@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+import platform
 import socket
 import socketserver
 import ssl
@@ -14,6 +15,7 @@ import time
 
 import pytest
 
+from secmon.checks.ports import udpprobes
 from secmon.checks.ports.pace import Pace
 from secmon.checks.ports.probe import identify
 from secmon.checks.ports.services import SILENT, Service
@@ -60,6 +62,20 @@ def test_servers_of_debian_are_named(needs, folder, name, service, product, vers
     assert (told.service, told.product) == (service, product)
     assert told.version == (version_of(name) if versioned else None)
     assert told.cpe.startswith("cpe:2.3:a:")
+
+
+def test_the_answer_of_snmpd_tells_the_system(needs, folder):
+    needs("snmpd", root=True)
+    asked = udpprobes.probe(161).tries[0]
+    with running("snmpd", folder) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.sendto(asked, ("127.0.0.1", port))
+        reply = sock.recv(udpprobes.REPLY_LIMIT)
+    place = identify.Open("127.0.0.1", "udp", 161, "127.0.0.1", reply)
+    identifier = identify.Identifier(identify.acquire(make_task()), Pace(100), 4)
+    told = identifier.run([(place, Pace(100), lambda: None)], time.monotonic() + 5, lambda: None)[place]
+    assert (told.service, told.product, told.version) == ("snmp", "Linux", platform.release())
+    assert told.banner.startswith(f"Linux {platform.node()} ")
 
 
 def test_postgresql_is_named_with_its_major_release(needs, folder):
