@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from secmon.sources.keypair import Problem
 
 _SIZE_LIMIT: Final = 1 << 20  # bytes of a file of certificates
+_RELATIVE: Final = "a path is relative to the file in which it stands; secmon.service wants LoadCredential="
 _SYSTEM_CREDENTIALS: Final = "/run/credentials/"  # those of system services, as root finds them
 
 
@@ -85,7 +86,14 @@ def _read_file(setting: PathSetting, credentials: str, faults: list[Fault]) -> W
         mode = os.fstat(fd).st_mode
         data = read_all(fd, yaml.SIZE_LIMIT, path)
     except Unavailable as error:
-        faults.append(Fault(setting.place, setting.key, error.detail, _how_to_reach(path)))
+        faults.append(
+            Fault(
+                setting.place,
+                setting.key,
+                error.detail,
+                _how_to_reach(path, "docs/province.md has an example"),
+            )
+        )
         return None
     top = Place(path, 1, 1)
     if mode & stat.S_IWOTH:
@@ -107,14 +115,14 @@ def _open(setting: PathSetting, faults: list[Fault]) -> int:
     try:
         return open_regular(setting.path)
     except Unavailable as error:
-        faults.append(Fault(setting.place, setting.key, error.detail, _how_to_reach(setting.path)))
+        faults.append(Fault(setting.place, setting.key, error.detail, _how_to_reach(setting.path, _RELATIVE)))
         return -1
 
 
-def _how_to_reach(path: str) -> str:
+def _how_to_reach(path: str, otherwise: str) -> str:
     if path.startswith(_SYSTEM_CREDENTIALS):
         return "systemd makes it while the unit runs, from LoadCredential="
-    return "a path is relative to the file in which it stands; secmon.service wants LoadCredential="
+    return otherwise
 
 
 def _is_credential(path: str, credentials: str) -> bool:

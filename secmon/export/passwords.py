@@ -16,9 +16,10 @@ import secrets
 import selectors
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from secmon.core.web import cost_of
@@ -35,7 +36,7 @@ MAX_WAITING_OF_ADDRESS: Final = 4
 """How many of these from one address, so that one client that guesses does not take every place."""
 
 _SIGNIFICANT: Final = 72  # bytes of a password; bcrypt never looked at more, and refuses more since 5.0
-_NOBODY: Final = b"." * 53  # salt and digest of a hash that no password gives
+_NO_HASH: Final = b"." * 53  # salt and digest of a hash that no password gives
 
 W = TypeVar("W")
 
@@ -74,7 +75,7 @@ class Passwords(Generic[W]):
         self._tell = tell
         self._hashes: Mapping[str, bytes] = {}
         self._verifier: Verify = nobody
-        self._nobody = b""
+        self._unknown = b""
         self._secret = secrets.token_bytes(32)
         self._right: dict[str, bytes] = {}  # user -> digest of what was verified: as many as there are users
         self._checks: dict[bytes, _Check[W]] = {}
@@ -90,7 +91,7 @@ class Passwords(Generic[W]):
         self._hashes = hashes
         self._verifier = verify
         cost = max(map(cost_of, hashes.values()), default=0)
-        self._nobody = b"$2b$%02d$" % cost + _NOBODY
+        self._unknown = b"$2b$%02d$" % cost + _NO_HASH
         self._right = {}
 
     @property
@@ -116,7 +117,7 @@ class Passwords(Generic[W]):
         if credentials is None:
             return False
         user, password = credentials
-        hashed = self._hashes.get(user, self._nobody)
+        hashed = self._hashes.get(user, self._unknown)
         digest = self._digest(user, hashed, password)
         if hmac.compare_digest(self._right.get(user, b""), digest):
             return True
@@ -203,8 +204,9 @@ class _Worker:
 
     def close(self) -> None:
         """Wait for the end of the verification that is under way, and drop the others."""
-        while not self._jobs.empty():
-            self._jobs.get()
+        with suppress(Empty):
+            while True:
+                self._jobs.get_nowait()
         self._jobs.put(None)
         self._thread.join()
         os.close(self.wakeup)

@@ -13,6 +13,7 @@ from secmon.agent import config
 from secmon.checks import load
 from secmon.core.codec import decode
 from secmon.core.plan import ChildPlan, CorePlan, Invocation
+from tests.support.pki import make
 from tests.support.rulebook import REGISTRY
 from tests.support.signing import make_key, sign_pack
 
@@ -324,3 +325,39 @@ def test_nothing_is_imported_once_privileges_are_gone():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_how_the_page_is_served_matters_only_to_who_serves_it(site):
+    path = site(
+        "secmon.yml", "listen: {address: 192.0.2.7, web_config: HERE/web.yml}\nrules: {paths: [HERE/rules]}\n"
+    )
+    assert plan(path, command="scan")[0].listen.web is None
+    for command in ("run", "config check"):
+        (fault,) = faults(path, command=command)
+        assert "secmon.yml:1:42: listen.web_config: " in fault
+    site("web.yml", "tls_server_config: {cert_file: a.crt}\n")
+    found = faults(path, command="run")
+    assert any("web.yml:1:20: tls_server_config: the key key_file is missing" in fault for fault in found)
+    assert any("secmon.yml:1:42: listen.web_config: others can reach 192.0.2.7" in fault for fault in found)
+
+
+def test_faults_of_the_web_configuration_are_faults_of_the_agents_own_settings(site):
+    path = site(
+        "secmon.yml", "chekcs: {}\nlisten: {web_config: HERE/web.yml}\nrules: {paths: [HERE/rules]}\n"
+    )
+    site("web.yml", "nonsense: 1\n")
+    site("rules/b.yml", "nonsense: 1\n")
+    _, lines = run(path, command="run")
+    told = {pathlib.Path(line["file"]).name: line["settings"] for line in lines}
+    assert told == {"secmon.yml": True, "web.yml": True, "b.yml": False}
+
+
+def test_what_can_be_served_with_all_the_same_is_a_warning_of_the_plan(site, tmp_path):
+    make("agent", until=1_700_000_000.0, since=1_600_000_000.0, sans=("agent",)).write(tmp_path, "agent")
+    path = site("secmon.yml", "listen: {web_config: HERE/web.yml}\nrules: {paths: [HERE/rules]}\n")
+    site("web.yml", "tls_server_config: {cert_file: agent.crt, key_file: agent.key}\n")
+    core, _ = plan(path, command="run")
+    (warning,) = core.warnings
+    assert warning.warning
+    assert "agent.crt: it expired on 2023-11-14" in warning.message
+    assert core.listen.tls

@@ -26,6 +26,16 @@ def faults_of(text):
     return [line.removeprefix("secmon.yml:") for line in told(load(text)[1])]
 
 
+def test_the_file_that_protects_the_page_is_read_elsewhere():
+    configuration = right("listen: {address: '::', web_config: /etc/secmon/web.yml}")
+    assert configuration.web_config.path == "/etc/secmon/web.yml"
+    assert str(configuration.web_config.place) == "secmon.yml:1:37"
+    assert configuration.listen == Listen("::")
+    assert faults_of("listen: {web_config: web.yml}") == [
+        '1:22: listen.web_config: an absolute path is wanted, not "web.yml"'
+    ]
+
+
 @pytest.mark.parametrize(
     "text", ["", "{}", "agent:\nasset:\nwatches:\nchecks:\nrules:\nlisten:\nlang:\nknown_sources:\n"]
 )
