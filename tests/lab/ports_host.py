@@ -60,8 +60,8 @@ class Counter:
                 data, told, _, sender = self.socket.recvmsg(128, 64)
             except BlockingIOError:
                 return
-            # Of others only: not outgoing (4), and not what this host sends to itself.
-            if sender[2] == 4 or sender[0] == "lo" or not (kind := self.kind(sender[1], data)):
+            # To this host alone (PACKET_HOST): a bridge also floods, and the host sends too.
+            if sender[2] != 0 or sender[0] == "lo" or not (kind := self.kind(sender[1], data)):
                 continue
             seconds, nanoseconds = struct.unpack("qq", told[0][2])
             self.times.append(seconds + nanoseconds / 1e9)

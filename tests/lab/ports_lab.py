@@ -255,7 +255,9 @@ def _claim() -> Lab:
     """Make the bridge of a lab that has a number of its own: two may be made at the same moment."""
     for number in range(os.getpid() % 250, os.getpid() % 250 + 250):
         made = Lab(number % 250)
-        bridge = ["ip", "link", "add", made.bridge, "type", "bridge", "mcast_snooping", "0"]
+        # An address of its own, or it would take the lowest of its ports', which changes.
+        link = ["ip", "link", "add", made.bridge, "address", f"02:00:00:00:07:{number % 250:02x}"]
+        bridge = [*link, "type", "bridge", "mcast_snooping", "0"]
         if subprocess.run(bridge, check=False, capture_output=True).returncode == 0:
             address, address6 = made.addresses(1)
             _run("ip", "addr", "add", f"{address}/24", "dev", made.bridge)
@@ -280,10 +282,12 @@ def _build(made: Lab, running: Running, number: int) -> None:
     _run(*inside, "addr", "add", f"{address6}/64", "dev", "eth0", "nodad")
     _run(*inside, "link", "set", "lo", "up")
     _run(*inside, "link", "set", "eth0", "up")
-    if host.delay:  # a host as far away is behind a router, which is found at once
-        link = json.loads(_run(*inside, "-json", "link", "show", "eth0"))[0]["address"]
-        for own in made.addresses(number):
-            _run("ip", "neigh", "replace", own, "lladdr", link, "dev", made.bridge, "nud", "permanent")
+    if host.delay:  # a host as far away is behind a router, and neither has to look for that
+        near = json.loads(_run("ip", "-json", "link", "show", made.bridge))[0]["address"]
+        far = json.loads(_run(*inside, "-json", "link", "show", "eth0"))[0]["address"]
+        for here, there in zip(made.addresses(1), made.addresses(number), strict=True):
+            _run("ip", "neigh", "replace", there, "lladdr", far, "dev", made.bridge, "nud", "permanent")
+            _run(*inside, "neigh", "replace", here, "lladdr", near, "dev", "eth0", "nud", "permanent")
     _temper(running)
 
 

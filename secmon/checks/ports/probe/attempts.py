@@ -48,6 +48,7 @@ class Track:
         silent: ports that had no reply to one try.
         in_flight: sockets that are open.
         retries: silent ports get a second try.
+        slow: the last answer came after more than a second: each SYN will be repeated.
         scouting: nothing is known of the way to the host. Its first packet goes alone, or the kernel would
             keep all that go before the neighbour is found (RFC 826), and then let them go at once.
         queued: stands in the heap of those that may send.
@@ -59,6 +60,7 @@ class Track:
     silent: list[int] = field(default_factory=list)
     in_flight: int = 0
     retries: bool = False
+    slow: bool = False
     scouting: bool = True
     queued: bool = False
 
@@ -97,6 +99,7 @@ class Attempt:
         sock: the socket.
         sent: seconds of time.monotonic() at which its SYN went.
         due: when it is to be looked at though nothing happened.
+        paid: its repetition is counted already.
         stage: how far it is.
         shut: the peer's window was shut when the handshake was complete.
     """
@@ -107,6 +110,7 @@ class Attempt:
     sock: socket.socket
     sent: float
     due: float
+    paid: bool = False
     stage: Stage = Stage.ASKED
     shut: bool = False
 

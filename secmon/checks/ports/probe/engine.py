@@ -195,9 +195,9 @@ class _Run:
             sock.close()
             self._hindered(track, (port, again), code)
             return
-        self._spend(track, _HELD_PACKETS if self._hold_seconds else 1)
+        self._spend(track, _HELD_PACKETS if self._hold_seconds else 1 + track.slow)
         now = time.monotonic()
-        attempt = Attempt(track, port, again, sock, now, now + _REPEAT_SECONDS)
+        attempt = Attempt(track, port, again, sock, now, now + _REPEAT_SECONDS, paid=track.slow)
         track.in_flight += 1
         self._attempts[sock.fileno()] = attempt
         if code == errno.EINPROGRESS:
@@ -243,7 +243,7 @@ class _Run:
         track, now = attempt.track, time.monotonic()
         track.scouting = False
         state = met(attempt.sock, code)
-        late = now - attempt.sent >= _REPEAT_SECONDS
+        late = track.slow = now - attempt.sent >= _REPEAT_SECONDS
         if state in OF_THE_HOST and (late or attempt.again) and not track.retries:
             track.note_loss()  # ICMP errors are rarer than what they answer anyway (RFC 1812 4.3.2.8)
         if code not in CONNECTED:
@@ -296,7 +296,8 @@ class _Run:
             if attempt.due != due:
                 continue
             if attempt.stage is Stage.ASKED:
-                self._spend(attempt.track)
+                if not attempt.paid:
+                    self._spend(attempt.track)
                 attempt.stage = Stage.REPEATED
                 self._wait(attempt, attempt.sent + _TRY_SECONDS)
                 attempt.track.scouting = False
