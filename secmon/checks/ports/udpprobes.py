@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports import portlist, udpike
 from secmon.checks.ports.ber import (
-    INTEGER,
     NULL,
     OBJECT_IDENTIFIER,
     OCTET_STRING,
@@ -163,18 +162,17 @@ _SNMP_V3: Final = element(
 def _snmp(data: bytes) -> str:
     """Tell `snmp`, which was answered to the community `public`, from `snmpv3`."""
     outer, body, _ = read(data)
-    _, version, rest = read(body)
-    tag, first, after = read(rest)
     if outer != SEQUENCE:
         return ""
-    if version == b"\x03":
-        return "snmpv3" if tag == SEQUENCE and first.startswith(_REQUEST) else ""
+    tag, content, after = read(body[len(_V3) :])
+    if body.startswith(_V3):
+        return "snmpv3" if tag == SEQUENCE and content.startswith(_REQUEST) else ""
     kind, response, _ = read(after)
     answered = tag == OCTET_STRING and kind == _GET_RESPONSE and response.startswith(_REQUEST)
-    return "snmp" if answered and version in {b"\x00", b"\x01"} else ""
+    return "snmp" if answered and body.startswith((_V1, _V2C)) else ""
 
 
-# RFC 1798 2, RFC 4511 4.5.1: search the root DSE for one attribute that each has
+# RFC 4511 4.5.1 over UDP as [MS-ADTS] 3.1.1.3 has it: search the root DSE for one attribute that each has
 
 _SEARCH: Final = 0x63
 _SEARCH_ANSWERS: Final = frozenset({0x64, 0x65})
@@ -193,9 +191,12 @@ _CLDAP: Final = element(
 
 def _cldap(data: bytes) -> str:
     outer, body, _ = read(data)
-    tag, _, rest = read(body)
-    answers = outer == SEQUENCE and tag == INTEGER and body.startswith(_REQUEST)
-    return "cldap" if answers and read(rest)[0] in _SEARCH_ANSWERS else ""
+    if outer != SEQUENCE or not body.startswith(_REQUEST):
+        return ""
+    tag, _, rest = read(body[len(_REQUEST) :])
+    if tag == OCTET_STRING:  # RFC 1798 3.1 names a user before the answer
+        tag, _, _ = read(rest)
+    return "cldap" if tag in _SEARCH_ANSWERS else ""
 
 
 # RFC 1350 5: a read request for what is not there; the answer comes from a port of its own
