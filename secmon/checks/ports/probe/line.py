@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 READ_LIMIT: Final = 4096
 """Bytes read of a connection: the head of a page and its title; each text that is matched is cut further."""
 
+_RECEIVE_BUFFER: Final = 4096  # bytes: who sends without end is soon stopped, and costs few acknowledgements
 _GAP_SECONDS: Final = 0.25  # of silence, after which a message of unknown length is taken for whole
 
 
@@ -99,6 +100,7 @@ async def connect(address: str, port: int, seconds: float) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
     try:
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(sock, (address, port))

@@ -50,6 +50,8 @@ _CONNECTION_PACKETS: Final = 4
 _HANDSHAKE_PACKETS: Final = 5
 _MESSAGE_PACKETS: Final = 2
 
+_ACKNOWLEDGED: Final = 1000  # bytes of an answer for which the kernel sends one more packet
+
 _HOST_CONNECTIONS: Final = 8
 """Connections to one host at one time: small devices take few sessions."""
 
@@ -97,9 +99,13 @@ class Budget:
             while (wait := self._ready_at() - time.monotonic()) > 0:  # noqa: ASYNC110  # for a clock
                 await asyncio.sleep(wait)
             self.permit()
-            now = time.monotonic()
-            self.pace.spend(packets, now)
-            self.total.spend(packets, now)
+            self.count(packets)
+
+    def count(self, packets: int) -> None:
+        """Count packets that nobody could wait for: what comes is acknowledged at once."""
+        now = time.monotonic()
+        self.pace.spend(packets, now)
+        self.total.spend(packets, now)
 
     def _ready_at(self) -> float:
         return max(self.pace.ready_at(), self.total.ready_at())
@@ -181,6 +187,7 @@ class _Visit:
             reply = await (self._listen(line) if listens else self._ask(line, _question(talk, self._host)))
         finally:
             line.close()
+            self._budget.count(len(line.data) // _ACKNOWLEDGED)
         return self._take(reply, line)
 
     def _take(self, reply: Reply | None, line: Line) -> Service | None:
