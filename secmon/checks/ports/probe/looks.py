@@ -95,7 +95,7 @@ class Look:
             Seen(
                 address=lane.address,
                 asked=ports,
-                states=_among(lane.states, ports),
+                states=_among(lane, ports, terms),
                 failure=lane.failure,
                 detail=lane.detail,
                 alive=lane.address in alive,
@@ -200,7 +200,7 @@ def _lane(address: str, sharing: Sequence[Look], terms: Terms) -> Lane:
         address=address,
         pace=Pace(rate, time.monotonic() + order.random() / rate),
         permit=partial(_permit, address, terms, named=named),
-        ports=tuple(port for port in wanted if port not in forbidden),
+        ports=tuple(port for port in wanted if port not in forbidden) if forbidden else tuple(wanted),
     )
     for look in sharing:
         look.lanes.append(lane)
@@ -208,11 +208,11 @@ def _lane(address: str, sharing: Sequence[Look], terms: Terms) -> Lane:
     return lane
 
 
-def _among(states: Mapping[int, State], ports: Sequence[int]) -> Mapping[int, State]:
-    """Return the states of some ports; mostly they are all that there are."""
-    if states.keys() <= frozenset(ports):
-        return states
-    return {port: states[port] for port in ports if port in states}
+def _among(lane: Lane, ports: Sequence[int], terms: Terms) -> Mapping[int, State]:
+    """Return what a lane met on the ports of one of its looks."""
+    if len(ports) == len(lane.ports) and not terms.exclusions:  # then they are the same ports
+        return lane.states
+    return {port: lane.states[port] for port in ports if port in lane.states}
 
 
 def _default_rate(target: Target) -> int:

@@ -41,6 +41,9 @@ _IN_FLIGHT: Final = 4096
 _CANARY_RATE: Final = 100
 _CANARY_SECONDS: Final = 5.0
 _PROGRESS_SECONDS: Final = 0.2
+_RESERVE: Final = 0.25
+_RESERVE_SECONDS: Final = 20.0
+"""Time that measuring leaves at least to what follows: else a wide look would name open ports and know none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,9 @@ class _Run:
         UdpEngine(pace, limit).run(self._udp_lanes, deadline, self._lane_done, self._progress)
         engine = tcp.TcpEngine(self._tcp, pace, limit)
         self._note = engine.note
-        engine.run(self._lanes, deadline, self._lane_done, self._progress)
+        left = deadline - time.monotonic()
+        measured = deadline - min(_RESERVE_SECONDS, left * _RESERVE)
+        engine.run(self._lanes, measured, self._lane_done, self._progress)
         confirm(self._lanes, ConnectEngine(pace, limit, HOLD_SECONDS), deadline, self._progress)
         self._identify(identify.Identifier(self._fingerprints, pace, limit))
         for look in self._looks:
@@ -142,12 +147,13 @@ class _Run:
     def _identify(self, identifier: identify.Identifier) -> None:
         """Ask open ports what they serve; on one address by the name of the first target there."""
         hosts = {id(lane): look.host for look in reversed(self._looks) for lane in look.all_lanes}
+        opened = State.OPEN  # looked up once, not for each of 65,535 ports
         work = [
             (identify.Open(lane.address, "tcp", port, hosts[id(lane)]), lane.pace, lane.permit)
             for lane in self._lanes
             if not nearly_all_open(lane.states)
             for port, state in lane.states.items()
-            if state is State.OPEN
+            if state is opened
         ]
         work += [
             (identify.Open(lane.address, "udp", port, hosts[id(lane)], reply), lane.pace, lane.permit)
