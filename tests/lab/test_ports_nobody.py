@@ -57,7 +57,7 @@ def test_few_descriptors_slow_the_look_but_lose_nothing(made):
         [made[name].address for name in names],
         networks=made.networks,
         rate=2000,
-        ports="1-500",
+        ports="1-150",
         descriptors=64,
     )
     for name in names:
@@ -100,3 +100,18 @@ def test_without_a_route_nothing_is_called_closed(needs):
         assert (seen[target]["reason"], seen[target]["completeness"]) == ("unreachable", "failed")
         assert "check the routes" in seen[target]["detail"]
         assert "100 not measured" in seen[target]["detail"]
+
+
+def test_no_port_of_this_host_reaches_itself(needs):
+    """A socket that is given its own destination as source port connects to itself: no listener."""
+    needs("unshare", "ip", root=True)
+    seen = run_as_nobody(
+        ["127.0.0.1", "::1"],
+        before="ip link set lo up; echo '40000 41999' > /proc/sys/net/ipv4/ip_local_port_range",
+        namespaces="--net",
+        ports="39000-43000",
+        rate=100_000,
+    )
+    for one in seen.values():
+        assert one["open"] == []
+        assert "Of 4001 TCP ports: 4001 closed." in one["detail"]

@@ -43,7 +43,7 @@ _CANARY_SECONDS: Final = 5.0
 _PROGRESS_SECONDS: Final = 0.2
 _RESERVE: Final = 0.25
 _RESERVE_SECONDS: Final = 20.0
-"""Time that measuring leaves at least to what follows: else a wide look would name open ports and know none."""
+"""Time that is left to what follows measuring: else a wide look would find ports and know none of them."""
 
 
 @dataclass(frozen=True, slots=True)
