@@ -32,6 +32,9 @@ from tests.lab.services_lab import (
 )
 
 
+ROOT = pathlib.Path(__file__).parents[2]
+
+
 def only(port, **settings):
     found, _ = identify_all([port], **settings)
     return found[port]
@@ -415,6 +418,35 @@ def test_a_slow_pattern_of_recog_is_named(tmp_path):
         found, detail = identify_all([port], recog=(str(tmp_path),))
     assert found[port].service == "http"
     assert detail == f"These fingerprints took too long on a text and were left out: {tmp_path}/a.xml:1."
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + ".vn", "a..b", ".vn", "máy.example.vn", "", "a b"])
+def test_a_name_that_tls_cannot_indicate_does_no_harm(needs, folder, host):
+    needs("nginx", "openssl", root=True)
+    with running("nginx", folder, subject="/CN=www.example.vn") as port:
+        assert only(port, host=host).service == "https"
+
+
+WITHOUT_DESCRIPTORS = """
+import resource, time
+from secmon.checks.ports.pace import Pace
+from secmon.checks.ports.probe import identify
+from secmon.checks.ports.probe.library import Shelf
+from secmon.checks.ports.probe.line import lenient_context
+# No file of fingerprints is open: reading it would give a descriptor back.
+identifier = identify.Identifier(identify.FingerprintHandles(Shelf(), lenient_context()), Pace(5000), 4)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+place = identify.Open("127.0.0.1", "tcp", 1, "x")
+found = identifier.run([(place, Pace(1000), lambda: None)], time.monotonic() + 5, lambda: None)
+print(found[place].value, identifier.detail)
+"""
+
+
+def test_without_descriptors_nothing_is_identified_and_nothing_breaks():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DESCRIPTORS], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.stdout == "resource_limit No service was identified: Too many open files.\n"
 
 
 def test_nothing_is_recognised_where_nothing_is_said():

@@ -10,6 +10,7 @@ from secmon.core.texts import TEXT_LIMIT
 
 _STATUS: Final = re.compile(rb"HTTP/\d\.\d (\d{3})")
 _TITLE: Final = re.compile(r"<title[^>]{0,100}>([^<]{0,300})", re.IGNORECASE)
+_NOT_IN_A_NAME: Final = re.compile(r"[^\x21-\x7e]")
 _HEADERS: Final = 64
 _SHOWN: Final = frozenset({"http.title", "http.server"})
 
@@ -25,9 +26,9 @@ def request(host: str) -> bytes:
     Returns:
         The bytes to send.
     """
-    name = f"[{host}]" if ":" in host else host
+    name = _NOT_IN_A_NAME.sub("?", f"[{host}]" if ":" in host else host)
     head = f"GET / HTTP/1.1\r\nHost: {name}\r\nUser-Agent: secmon\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-    return head.encode("ascii", "replace")
+    return head.encode("ascii")
 
 
 def is_reply(data: bytes) -> bool:

@@ -125,7 +125,11 @@ class Identifier:
             return {item: refusal.reason for item, _, _ in work}
         matcher = Matcher(shelf.known)
         tools = Tools(matcher, self._handles.context, asyncio.Semaphore(self._limit))
-        found = asyncio.run(self._all(work, tools, deadline, tick))
+        try:
+            found = asyncio.run(self._all(work, tools, deadline, tick))
+        except OSError as error:  # of the loop itself: each task tells its own
+            self.detail = f"No service was identified: {error.strerror}."
+            return {item: Reason.RESOURCE_LIMIT for item, _, _ in work}
         self.detail = " ".join([*shelf.notes, *_left_out(matcher.left_out)])
         return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import ipaddress
 import ssl
 import time
@@ -50,6 +52,7 @@ _CONNECTION_PACKETS: Final = 4
 _HANDSHAKE_PACKETS: Final = 5
 _MESSAGE_PACKETS: Final = 2
 
+_STARVED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _ACKNOWLEDGED: Final = 1000  # bytes of an answer for which the kernel sends one more packet
 
 _HOST_CONNECTIONS: Final = 8
@@ -263,11 +266,13 @@ def _question(talk: Talk, host: str) -> Question:
 
 
 def _server_name(host: str) -> str:
-    """Return the name to indicate in a handshake: none for an address (RFC 6066 3)."""
+    """Return the name to indicate in a handshake: none for an address (RFC 6066 3) or what is no name."""
+    name = host.rstrip(".")
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
+        with contextlib.suppress(UnicodeError):
+            return name.encode("idna").decode("ascii")
     return ""
 
 
@@ -288,4 +293,6 @@ def _reason(error: OSError) -> Reason:
         return Reason.TIMEOUT
     if isinstance(error, ConnectionRefusedError):
         return Reason.REFUSED
-    return Reason.RESET if isinstance(error, (ConnectionError, ssl.SSLError)) else Reason.UNREACHABLE
+    if error.errno in _STARVED:
+        return Reason.RESOURCE_LIMIT
+    return Reason.RESET if isinstance(error, ConnectionError) else Reason.UNREACHABLE
