@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import subprocess
 import threading
@@ -99,6 +100,21 @@ def test_what_answers_is_open_and_what_is_silent_is_never(made, six):
     told = met(seen)
     assert {port for port, state in told.items() if state == "open"} == {53, 123, 161}
     assert (told[69], told[514], told[999]) == ("no_reply", "no_reply", "closed")
+
+
+@pytest.mark.parametrize("name", ["udp", "none", "drop"])
+def test_open_ports_equal_those_of_nmap(made, needs, name):
+    needs("nmap")
+    ports, address = "53,69,123,161,514", made[name].address
+    command = ["nmap", "-sU", "-n", "-Pn", "-p", ports, "-oG", "-", address]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (seen,) = look(made, name, ports="22", udp_ports=ports, rate=1000)
+    opened = {port for port, state in met(seen).items() if state == "open"}
+    assert (
+        opened
+        == {int(port) for port in re.findall(r"(\d+)/open/udp", told)}
+        == {port for port, answer in made[name].host.udp.items() if answer != "silent"}
+    )
 
 
 def test_closed_ports_of_many_are_counted_and_silence_is_not_closed(made):

@@ -240,8 +240,8 @@ def _shortfall(seen: Seen) -> tuple[Reason, str] | None:
         return seen.failure, seen.detail
     if missing:
         detail = (
-            f"{missing} of {asked} ports of {seen.address} were not measured before the deadline; "
-            "name fewer ports, raise the rate or the deadline."
+            f"{missing} of {asked} {seen.proto.upper()} ports of {seen.address} were not measured before the "
+            "deadline; name fewer ports, raise the rate or the deadline."
         )
         return Reason.TIMEOUT, detail
     if seen.lives or not seen.states:

@@ -92,7 +92,7 @@ def test_a_worse_reason_comes_before_that():
 def test_what_the_deadline_cut_off_is_not_measured():
     told = look(seen_at(A, states(p22=State.OPEN, p23=State.CLOSED)))
     assert (told.reason, told.completeness) == (Reason.TIMEOUT, Completeness.PARTIAL)
-    assert told.detail.startswith(f"1 of 22 ports of {A} were not measured")
+    assert told.detail.startswith(f"1 of 22 TCP ports of {A} were not measured")
 
 
 def test_a_refusal_of_the_gate_is_told():

@@ -1,7 +1,8 @@
 """Look at the ports of other hosts, gently.
 
-A run takes all hosts together through its phases: measure TCP ports, confirm those whose answer proves
-nothing, ask open ones what they serve, tell. A target of which nothing more can be learnt is told at once.
+A run takes all hosts together through its phases: ask UDP ports, measure TCP ports, confirm those whose
+answer proves nothing, ask open ones what they serve, tell. A target of which nothing more can be learnt is
+told at once.
 """
 
 from __future__ import annotations
