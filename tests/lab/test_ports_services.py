@@ -31,7 +31,6 @@ from tests.lab.services_lab import (
     version_of,
 )
 
-
 ROOT = pathlib.Path(__file__).parents[2]
 
 

@@ -89,6 +89,7 @@ def test_what_is_not_recog_is_left_out_and_named(text, why):
 
 
 def test_numbers_that_point_nowhere_do_no_harm():
-    text = SSH.replace('pos="2"', 'pos="9"').replace('pos="1"', 'pos="x"')
-    (first, *_), _ = known("ssh", text)
-    assert first.match("ExampleSSH_1.2 on Box").version is None
+    for position in ("x", "²", "-1", "9", "9" * 5000):
+        text = SSH.replace('pos="2"', 'pos="9"').replace('pos="1"', f'pos="{position}"')
+        (first, *_), _ = known("ssh", text)
+        assert first.match("ExampleSSH_1.2 on Box").version is None

@@ -24,6 +24,7 @@ class Line(asyncio.Protocol):
         self.data = bytearray()
         self.ended = False
         self.failure: Exception | None = None
+        self._read = 0  # bytes that a caller was given
         self._news = asyncio.Event()
         self._transport: asyncio.Transport | None = None
 
@@ -73,10 +74,9 @@ class Line(asyncio.Protocol):
             What has come since the connection began; nothing where it said nothing.
         """
         loop = asyncio.get_running_loop()
-        before = len(self.data)
         end = loop.time() + most
         patience = loop.time() + wait
-        while not self.ended and not (len(self.data) > before and enough(bytes(self.data))):
+        while not self.ended and not (len(self.data) > self._read and enough(bytes(self.data))):
             self._news.clear()
             left = min(end, patience) - loop.time()
             if left <= 0:
@@ -89,6 +89,7 @@ class Line(asyncio.Protocol):
                 continue
             if len(self.data) > seen:
                 patience = loop.time() + _GAP_SECONDS
+        self._read = len(self.data)
         return bytes(self.data)
 
 

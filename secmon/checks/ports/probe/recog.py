@@ -46,6 +46,7 @@ _FLAGS: Final = {
 }
 _RUBY_LINES: Final = re.MULTILINE  # ^ and $ of Ruby stand at every line
 _HOLDER: Final = re.compile(r"\{([a-z0-9_.]+)\}")
+_POSITION: Final = re.compile(r"[0-9]{1,2}\Z")
 _DEPTH: Final = 6
 
 
@@ -216,7 +217,7 @@ class _Reader:
             self.entries.append(
                 Entry(f"{self._path}:{line}", attributes.get("pattern", ""), _flags(attributes))
             )
-        elif name == "param" and self.entries and attributes.get("pos", "").isdigit():
+        elif name == "param" and self.entries and _POSITION.match(attributes.get("pos", "")):
             value = attributes.get("value", "")
             self.entries[-1].params.append((int(attributes["pos"]), attributes.get("name", ""), value))
         elif name == "example":

@@ -280,9 +280,7 @@ def _subject(certificate: bytes) -> str:
     """Return the subject of a certificate as `CN=...,O=...` (RFC 4514); "" of one that cannot be read."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of certificates that are not quite right, which is not judged here
+            warnings.simplefilter("ignore")  # certificates that break a rule are another check's
             return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
     except ValueError:
         return ""
