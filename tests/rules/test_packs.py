@@ -133,9 +133,18 @@ def test_the_base_binds_every_rule_that_an_agent_can_judge_and_no_site_has_to_fi
         rule.id
         for rule in RULES
         if any(Vantage.INSIDE in vantages for vantages in kind_of(rule).sources.values())
+        and not kind_of(rule).when
         and all(param.default is not None for param in rule.params)
     }
     assert set(inside()) == wanted
+
+
+def test_a_kind_that_a_target_has_to_ask_for_binds_only_where_one_does():
+    asking = Target("one", "ports", Form.LOCAL, "local", Vantage.INSIDE, {"join": "report.json"})
+    one = Asset("one", roles=(Role.SERVER,), vantages=(Vantage.INSIDE,))
+    without = {rule.id for rule in RULES} & set(inside())
+    with_it = {binding.rule for binding in bind(RULES, PROFILES, (), [one], [asking], REGISTRY)[0]}
+    assert with_it - without == {"ports.reached-without-listener", "ports.listener-filtered"}
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
