@@ -66,10 +66,11 @@ def ports(exclusions: Iterable[Exclusion], address: str, wanted: Iterable[int]) 
 
 def _entry(text: str) -> Exclusion:
     with contextlib.suppress(ValueError):
-        return Exclusion(text, ip_network(text), None)
+        return Exclusion(text, ip_network(text, strict=False), None)
     place, colon, listed = text.rpartition(":")
     try:
-        network = ip_network(place.removeprefix("[").removesuffix("]")) if colon else None
+        place = place.removeprefix("[").removesuffix("]")
+        network = ip_network(place, strict=False) if colon else None
         return Exclusion(text, network, frozenset(portlist.parse(listed)))
     except ValueError as error:
         raise ValueError(
