@@ -117,8 +117,8 @@ class Secured:
             raise
         except OSError as error:
             raise HandshakeFailed("tls_handshake") from error
-        # Nothing is sent after the client's Finished; a client that gathers small writes (Nagle) would hold its
-        # request back until our delayed acknowledgement, 40 ms later.
+        # Nothing is sent after the client's Finished; a client that gathers small writes (Nagle) would hold
+        # its request back until our delayed acknowledgement, 40 ms later.
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         return not self._allowed or bool(self._names().intersection(self._allowed))
 
