@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -65,9 +64,10 @@ def ports(exclusions: Iterable[Exclusion], address: str, wanted: Iterable[int]) 
 
 
 def _entry(text: str) -> Exclusion:
-    with contextlib.suppress(ValueError):
+    try:
         return Exclusion(text, ip_network(text, strict=False), None)
-    place, colon, listed = text.rpartition(":")
+    except ValueError:  # then it names ports
+        place, colon, listed = text.rpartition(":")
     try:
         place = place.removeprefix("[").removesuffix("]")
         network = ip_network(place, strict=False) if colon else None

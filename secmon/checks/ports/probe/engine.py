@@ -53,9 +53,7 @@ if TYPE_CHECKING:
 
 _REPEAT_SECONDS: Final = 1.0  # when the kernel repeats the SYN
 _TRY_SECONDS: Final = 1.9  # before some kernels repeat it again (net.ipv4.tcp_syn_linear_timeouts)
-_RESET_SECONDS: Final = (
-    0.15  # for how long a reset may wait for the budget, before the ACK goes (TCP_DELACK_MAX)
-)
+_RESET_SECONDS: Final = 0.15  # for how long a reset may wait: the ACK goes after 0.2 s (TCP_DELACK_MAX)
 
 _HELD_PACKETS: Final = 3  # SYN, ACK, and the ACK of what the peer says; a doubtful port answered before
 _LOOK_SECONDS: Final = 0.1  # between looks at a window that is shut: nothing tells that it opened
@@ -142,8 +140,9 @@ class _Run:
             tick()
 
     def close(self) -> None:
-        """Close what is left open."""
+        """Close what is left open, and leave nothing half-open there."""
         for attempt in self._attempts.values():
+            end_by_reset(attempt.sock)
             attempt.sock.close()
         self._epoll.close()
 
@@ -195,7 +194,7 @@ class _Run:
             sock.close()
             self._hindered(track, (port, again), code)
             return
-        self._spend(track, _HELD_PACKETS if self._hold_seconds else 1 + track.slow)
+        self._spend(track, (_HELD_PACKETS if self._hold_seconds else 1) + track.slow)
         now = time.monotonic()
         attempt = Attempt(track, port, again, sock, now, now + _REPEAT_SECONDS, paid=track.slow)
         track.in_flight += 1
