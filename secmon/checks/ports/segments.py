@@ -13,7 +13,7 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
 KEY_BYTES: Final = 16
 """Bytes of the key of `Cookies`."""
@@ -67,7 +67,7 @@ class Cookies:
         self._key = key
         drawn = array("I")
         drawn.frombytes(hashlib.shake_128(key).digest(drawn.itemsize << 16))
-        self.words = [number >> _SPARE_BITS for number in drawn]
+        self.words = array("I", [number >> _SPARE_BITS for number in drawn])
 
     def secret(self, address: bytes) -> int:
         """Return what is mixed into the words for an address, as bytes."""
@@ -83,21 +83,25 @@ class Template:
         source: this host's address, as bytes.
         destination: the address of the host that is scanned, as bytes.
         port: source port.
+
+    Attributes:
+        size: bytes of a frame.
     """
 
-    __slots__ = ("_frame", "_sum", "_variable")
+    __slots__ = ("_frame", "_sum", "_variable", "size")
 
     def __init__(self, link: tuple[bytes, bytes], source: bytes, destination: bytes, port: int) -> None:
         options = struct.pack(">BBH", 2, 4, _MSS[len(source)])
         segment = _TCP.pack(port, 0, 0, 0, _SYN_WINDOW, 0, 0) + options
         header = _network_header(source, destination, _TCP_PROTOCOL, len(segment))
         kind = _ETH_IPV4 if len(source) == 4 else _ETH_IPV6
-        self._frame = bytearray(_ETHERNET.pack(*link, kind) + header + segment)
+        self._frame = _ETHERNET.pack(*link, kind) + header + segment
         self._variable = len(self._frame) - len(segment) + _VARIABLE_OFFSET
         self._sum = _sum(_pseudo_header(source, destination, _TCP_PROTOCOL, len(segment)) + segment)
+        self.size = len(self._frame)
 
-    def patched(self, ports: Sequence[int], numbers: Iterable[int]) -> Iterator[bytearray]:
-        """Yield the frame for each port, always the same buffer.
+    def burst(self, ports: Sequence[int], numbers: Sequence[int]) -> bytearray:
+        """Return the frames for some ports, one after the other.
 
         2^16 is 1 modulo 2^16 - 1, so a number of 32 bits adds to a ones' complement sum as its two halves do,
         and the sum of the fields that change can be taken in one go.
@@ -106,10 +110,11 @@ class Template:
             ports: destination ports.
             numbers: the sequence number of each.
         """
-        frame, at, base, pack = self._frame, self._variable, self._sum, _VARIABLE.pack_into
-        for port, number in zip(ports, numbers, strict=True):
-            pack(frame, at, port, number, 0, _SYN_WINDOW, -(base + port + number) % 0xFFFF)
-            yield frame
+        frames = bytearray(self._frame * len(ports))
+        base, pack, offsets = self._sum, _VARIABLE.pack_into, range(self._variable, len(frames), self.size)
+        for at, port, number in zip(offsets, ports, numbers, strict=True):
+            pack(frames, at, port, number, 0, _SYN_WINDOW, -(base + port + number) % 0xFFFF)
+        return frames
 
 
 def arp_request(link: bytes, source: bytes, target: bytes) -> bytes:

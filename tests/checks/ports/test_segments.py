@@ -29,7 +29,7 @@ def raw(text: str) -> bytes:
 def ours(version: int, source_port: int, port: int, number: int) -> bytes:
     source, destination, *_ = PAIRS[version]
     template = Template(LINK, raw(source), raw(destination), source_port)
-    return bytes(next(template.patched([port], [number])))
+    return bytes(template.burst([port], [number]))
 
 
 def theirs(version: int, source_port: int, port: int, number: int) -> bytes:
@@ -55,23 +55,21 @@ def test_the_checksum_zero_is_what_scapy_writes(version):
     source, destination, *_ = PAIRS[version]
     template = Template(LINK, raw(source), raw(destination), 61000)
     at = {4: 14 + 20, 6: 14 + 40}[version] + 16
-    numbers = range(65535)
-    frames = template.patched([443] * len(numbers), numbers)
-    met = [
-        number
-        for number, frame in zip(numbers, frames, strict=True)
-        if frame[at : at + 2] in (b"\0\0", b"\xff\xff")
-    ]
+    frames = template.burst([443] * 65535, range(65535))
+    checksums = [frames[start : start + 2] for start in range(at, len(frames), template.size)]
+    met = [number for number, checksum in enumerate(checksums) if checksum in (b"\0\0", b"\xff\xff")]
     assert len(met) == 1
     assert ours(version, 61000, 443, met[0]) == theirs(version, 61000, 443, met[0])
 
 
-def test_one_buffer_is_patched_for_each_port():
+def test_a_burst_is_one_frame_after_the_other():
     source, destination, *_ = PAIRS[4]
     template = Template(LINK, raw(source), raw(destination), 61000)
     ports, numbers = [65535, 1, 443], [2**32 - 1, 0, 77]
-    frames = [bytes(frame) for frame in template.patched(ports, numbers)]
-    assert frames == [theirs(4, 61000, port, number) for port, number in zip(ports, numbers, strict=True)]
+    expected = [theirs(4, 61000, port, number) for port, number in zip(ports, numbers, strict=True)]
+    assert template.burst(ports, numbers) == b"".join(expected)
+    assert {len(frame) for frame in expected} == {template.size}
+    assert template.burst([], []) == b""
 
 
 def test_cookies_depend_on_key_address_and_port():

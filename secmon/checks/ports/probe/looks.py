@@ -1,7 +1,7 @@
 """Plan a run: resolve the targets, and give each address one lane with its budget.
 
-Ports are tried in an order of this run's own, and hosts begin at moments of their own, so that no port is
-always first, and neighbours are not asked for the same thing at the same time.
+Ports are tried in an order of this run's own, and hosts begin at places of their own in it, and at moments of
+their own, so that no port is always first, and neighbours are not asked for the same thing at the same time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports import exclusions, portlist, udpprobes
@@ -192,7 +192,9 @@ def _lane(address: str, sharing: Sequence[Look], terms: Terms) -> Lane:
     order = random.Random(f"{terms.seed} {address}")  # noqa: S311  # an order, not a secret
     wanted: dict[int, None] = {}
     for look in sorted(sharing, key=lambda look: len(look.ports)):  # a deadline cuts off the widest look
-        wanted.update(dict.fromkeys(sorted(look.ports, key=lambda _: order.random())))
+        start = order.randrange(len(look.ports))
+        shuffled = _shuffled(look.ports, terms.seed)
+        wanted.update(dict.fromkeys((*shuffled[start:], *shuffled[:start])))
     forbidden = exclusions.ports(terms.exclusions, address, wanted)
     named = any(look.target.options.get("named") for look in sharing)
     rate = terms.rate or min(_default_rate(look.target) for look in sharing)
@@ -206,6 +208,11 @@ def _lane(address: str, sharing: Sequence[Look], terms: Terms) -> Lane:
         look.lanes.append(lane)
         look.left += 1
     return lane
+
+
+@lru_cache(maxsize=4)  # most looks want the same ports, and shuffling all 65,535 takes its time
+def _shuffled(ports: tuple[int, ...], seed: float) -> tuple[int, ...]:
+    return tuple(random.Random(seed).sample(ports, len(ports)))  # noqa: S311  # an order, not a secret
 
 
 def _among(lane: Lane, ports: Sequence[int], terms: Terms) -> Mapping[int, State]:

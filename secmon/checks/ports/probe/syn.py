@@ -11,6 +11,7 @@ import heapq
 import itertools
 import os
 import time
+from array import array
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -140,7 +141,8 @@ class _Scan:
             return
         if path is None:
             raise ValueError(f"{lane.address} is not supported")
-        track = Track(lane, path, self._cookies.secret(path.destination), lane.ports)
+        secret = self._cookies.secret(path.destination)
+        track = Track(lane, path, secret, array("H", lane.ports))
         self._tracks[path.destination] = track
         hop = self._hops.get((path.link.name, path.next_hop))
         if hop is None:
@@ -204,8 +206,8 @@ class _Scan:
         words, secret, states = self._cookies.words, track.secret, track.lane.states
         ports = track.pending[track.cursor : track.cursor + room]
         due = [port for port in ports if port not in states]
-        frames = template.patched(due, [words[port] ^ secret for port in due])
-        sent = self._transmit(track, frames, len(due))
+        frames = template.burst(due, [words[port] ^ secret for port in due])
+        sent = self._transmit(track, frames, template.size)
         if not track.rounds:
             track.sent_at.update(dict.fromkeys(due[: min(sent, _TIMED)], now))
         track.cursor += len(ports) if sent == len(due) else ports.index(due[sent])
@@ -219,7 +221,7 @@ class _Scan:
         if track.rounds >= track.tries:
             self._conclude(track)
             return False
-        track.pending = [port for port in track.pending if port not in track.lane.states]
+        track.pending = array("H", [port for port in track.pending if port not in track.lane.states])
         track.cursor = 0
         track.sent_at.clear()
         return True
@@ -238,7 +240,8 @@ class _Scan:
             return track.lane.pace.ready_at()
         try:
             track.lane.permit()
-            hop.tries += self._transmit(track, [hop.question()], 1)
+            question = hop.question()
+            hop.tries += self._transmit(track, question, len(question))
         except Unavailable as refusal:
             self._give_up(track, refusal.reason, refusal.detail)
             return now
@@ -290,11 +293,11 @@ class _Scan:
         if len(states) == len(track.lane.ports):
             self._finish(track)
 
-    def _transmit(self, track: Track, frames: Iterable[bytes | bytearray], count: int) -> int:
+    def _transmit(self, track: Track, frames: bytes | bytearray, size: int) -> int:
         """Send frames, and pause where a queue of this host was full; return how many went."""
-        sent = self._wire.send(track.path.link, frames)
+        sent = self._wire.send(track.path.link, frames, size)
         self._spend(track, sent)
-        if sent < count:
+        if sent * size < len(frames):
             self._paused_until = time.monotonic() + _PAUSE_SECONDS
         return sent
 

@@ -9,7 +9,7 @@ from secmon.checks.ports.roundtrip import RoundTrip
 from secmon.checks.ports.segments import arp_request, neighbour_solicitation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from array import array
 
     from secmon.checks.ports.probe.lane import Lane
     from secmon.checks.ports.probe.wire import Path
@@ -54,7 +54,7 @@ class Track:
         lane: the lane.
         path: how its packets leave.
         secret: what the words of the cookies are mixed with.
-        pending: ports to ask in this round.
+        pending: ports to ask in this round; no tuple, for 65,535 objects here and there cost cache misses.
         cursor: how many of them have been asked.
         sent_at: some ports -> when their SYNs were sent, while nothing was sent twice.
         trip: the measured round trip.
@@ -68,7 +68,7 @@ class Track:
     lane: Lane
     path: Path
     secret: int
-    pending: Sequence[int]
+    pending: array[int]
     cursor: int = 0
     sent_at: dict[int, float] = field(default_factory=dict)
     trip: RoundTrip = field(default_factory=RoundTrip)
