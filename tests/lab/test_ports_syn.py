@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from secmon.checks.ports import filters, portlist
+from secmon.checks.ports import filters, portlist, replies
 from secmon.checks.ports.pace import Pace
 from secmon.checks.ports.probe import ring, wire
 from secmon.checks.ports.probe.lane import Lane
@@ -273,8 +273,9 @@ def test_forged_answers_do_not_count(wired, inject):
         address = made["drop"].address
         to = wired._wire.port
         inject(segment(address, 23, to, 1, 0x12))
-        arrived = [reply for run in wired._wire.answers() for reply in run]
-        assert arrived == [(socket.inet_aton(address), 23, 0, State.OPEN)], "else this test proves nothing"
+        asked = {socket.inet_aton(address): replies.Asked([0] * 65536, 0, {})}
+        arrived = list(wired._wire.answers(asked))
+        assert arrived == [(socket.inet_aton(address), {23: State.OPEN})], "else this test proves nothing"
 
         def forge() -> None:
             guesses = (0, 1, 2**31, 2**32 - 1)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports.sweep import LEAST_WINDOW, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Reply = tuple[bytes, int, int, State]
 """The host's address, its port, the sequence number of the SYN that is answered, and what that means."""
@@ -161,38 +163,86 @@ class Family:
         slot: of a slot: first byte and protocol of the IP header, source; of the TCP header that follows it
             where there are no options: source port, acknowledgement, flags, window.
         plain: the first byte of an IP header that has nothing unusual.
+        protocol_at: which byte of the IP header tells what follows it.
         parse: reads a packet of any shape.
     """
 
     slot: struct.Struct
     plain: int
+    protocol_at: int
     parse: Callable[[bytes], Reply | None]
 
 
-IPV4: Final = Family(struct.Struct(f">{DATA_OFFSET}xB8xB2x4s4xH6xIxBH{PACKET_BYTES - 36}x"), 0x45, parse_ipv4)
+IPV4: Final = Family(
+    struct.Struct(f">{DATA_OFFSET}xB8xB2x4s4xH6xIxBH{PACKET_BYTES - 36}x"), 0x45, 9, parse_ipv4
+)
 IPV6: Final = Family(
-    struct.Struct(f">{DATA_OFFSET}xB5xBx16s16xH6xIxBH{PACKET_BYTES - 56}x"), 0x60, parse_ipv6
+    struct.Struct(f">{DATA_OFFSET}xB5xBx16s16xH6xIxBH{PACKET_BYTES - 56}x"), 0x60, 6, parse_ipv6
 )
 
 
-def read(slots: memoryview, family: Family) -> Iterator[Reply]:
-    """Yield the answers in a run of slots.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of a host, by which its answers are known.
+
+    Attributes:
+        words: port -> word of its cookie (`segments.Cookies`).
+        secret: what the words are mixed with.
+        states: port -> what was met before.
+    """
+
+    words: Sequence[int]
+    secret: int
+    states: Mapping[int, State]
+
+
+def take(
+    slots: memoryview, family: Family, asked: Mapping[bytes, Asked]
+) -> Iterator[tuple[bytes, dict[int, State]]]:
+    """Yield what hosts say of ports that had not answered before.
 
     Args:
         slots: any number of slots, each with a packet that the program of `filters` for the family let
             through, so that a TCP header is never cut off.
         family: `IPV4` or `IPV6`.
+        asked: address -> what was asked there.
+
+    Yields:
+        Address, and port -> what was met.
     """
-    at = 0
-    for first, protocol, source, port, acknowledged, flags, window in family.slot.iter_unpack(slots):
-        if first == family.plain and protocol == _TCP:
-            state = (_STATES if window >= LEAST_WINDOW else _DOUBTED)[flags]
-            if state is not None:
-                yield source, port, (acknowledged - 1) & _WORD, state
-        else:
-            start = at + DATA_OFFSET
-            length = min(_LENGTH(slots, at + _LENGTH_OFFSET)[0], PACKET_BYTES)
-            reply = family.parse(bytes(slots[start : start + length]))
-            if reply:
-                yield reply
-        at += SLOT_BYTES
+    plain = family.plain
+    for address, rows in groupby(family.slot.iter_unpack(slots), itemgetter(2)):
+        if host := asked.get(address):
+            words, secret, states = host.words, host.secret, host.states
+            new = {
+                port: state
+                for first, protocol, _, port, acknowledged, flags, window in rows
+                if acknowledged - 1 == words[port] ^ secret
+                and (state := (_STATES if window >= LEAST_WINDOW else _DOUBTED)[flags])
+                and port not in states
+                and first == plain
+                and protocol == _TCP
+            }
+            if new:
+                yield address, new
+    count = len(slots) // SLOT_BYTES
+    firsts, protocols = slots[DATA_OFFSET::SLOT_BYTES], slots[DATA_OFFSET + family.protocol_at :: SLOT_BYTES]
+    if firsts != bytes([plain]) * count or protocols != bytes([_TCP]) * count:
+        yield from _take_rare(slots, family, asked)
+
+
+def _take_rare(
+    slots: memoryview, family: Family, asked: Mapping[bytes, Asked]
+) -> Iterator[tuple[bytes, dict[int, State]]]:
+    """Yield what ICMP errors say, and packets with IP options."""
+    for at in range(DATA_OFFSET, len(slots), SLOT_BYTES):
+        if slots[at] == family.plain and slots[at + family.protocol_at] == _TCP:
+            continue
+        length = min(_LENGTH(slots, at - DATA_OFFSET + _LENGTH_OFFSET)[0], PACKET_BYTES)
+        reply = family.parse(bytes(slots[at : at + length]))
+        if reply is None:
+            continue
+        address, port, number, state = reply
+        host = asked.get(address)
+        if host and number == host.words[port] ^ host.secret and port not in host.states:
+            yield address, {port: state}

@@ -16,7 +16,7 @@ from secmon.checks.ports.sweep import State
 
 US, HOST, ROUTER = "192.0.2.1", "198.51.100.9", "203.0.113.1"
 US6, HOST6, ROUTER6 = "2001:db8::1", "2001:db8:9::7", "2001:db8:1::1"
-OUR_PORT, PORT, NUMBER = 61234, 443, 0xFFFFFFFF  # the acknowledgement of this number wraps to 0
+OUR_PORT, PORT, NUMBER = 61234, 443, 0x1FFFFFFF
 
 SYN = IP(src=US, dst=HOST) / TCP(sport=OUR_PORT, dport=PORT, seq=NUMBER, flags="S")
 SYN_WITH_OPTIONS = IP(src=US, dst=HOST, options=[IPOption_RR()]) / SYN[TCP]
@@ -25,13 +25,13 @@ SYN6 = IPv6(src=US6, dst=HOST6) / TCP(sport=OUR_PORT, dport=PORT, seq=NUMBER, fl
 
 def answer(flags: str, *, window: int = 1000, port: int = OUR_PORT, **header):
     """Return a TCP segment from the host's port, over IPv4."""
-    segment = TCP(sport=PORT, dport=port, seq=5, ack=0, flags=flags, window=window)
+    segment = TCP(sport=PORT, dport=port, seq=5, ack=NUMBER + 1, flags=flags, window=window)
     return IP(src=HOST, dst=US, **header) / segment
 
 
 def answer6(flags: str, *, window: int = 1000, port: int = OUR_PORT, **header):
     """Return a TCP segment from the host's port, over IPv6."""
-    segment = TCP(sport=PORT, dport=port, seq=5, ack=0, flags=flags, window=window)
+    segment = TCP(sport=PORT, dport=port, seq=5, ack=NUMBER + 1, flags=flags, window=window)
     return IPv6(src=HOST6, dst=US6, **header) / segment
 
 

@@ -12,6 +12,7 @@ from scapy.layers.inet6 import ICMPv6ND_NA, IPv6
 from scapy.layers.l2 import ARP
 
 from secmon.checks.ports import replies
+from secmon.checks.ports.sweep import State
 from tests.checks.ports.answers import (
     ADVERTISEMENT,
     ANSWERS4,
@@ -22,8 +23,11 @@ from tests.checks.ports.answers import (
     NO_ANSWERS6,
     NUMBER,
     PORT,
+    answer,
+    icmp,
 )
 
+SECRET = 0x155AA55A
 RAW, RAW6 = socket.inet_pton(socket.AF_INET, HOST), socket.inet_pton(socket.AF_INET6, HOST6)
 
 
@@ -37,36 +41,58 @@ def slots(*packets: bytes) -> memoryview:
     return memoryview(run)
 
 
+def asked(number: int = NUMBER, **states: State) -> dict[bytes, replies.Asked]:
+    """Return what was asked of both hosts: one port, with that cookie."""
+    words = [0] * 65536
+    words[PORT] = number ^ SECRET
+    met = {int(port.removeprefix("p")): state for port, state in states.items()}
+    return dict.fromkeys((RAW, RAW6), replies.Asked(words, SECRET, met))
+
+
 @pytest.mark.parametrize(("packet", "state"), ANSWERS4.values(), ids=ANSWERS4)
 def test_answers_over_ipv4(packet, state):
-    reply = (RAW, PORT, NUMBER, state)
-    assert replies.parse_ipv4(bytes(packet)) == reply
-    assert list(replies.read(slots(bytes(packet), bytes(packet)), replies.IPV4)) == [reply, reply]
+    assert replies.parse_ipv4(bytes(packet)) == (RAW, PORT, NUMBER, state)
+    run = slots(bytes(packet))
+    assert list(replies.take(run, replies.IPV4, asked())) == [(RAW, {PORT: state})]
+    assert list(replies.take(run, replies.IPV4, asked(NUMBER ^ 1))) == [], "another cookie"
+    assert list(replies.take(run, replies.IPV4, asked(p443=State.OPEN))) == [], "it has answered before"
+    assert list(replies.take(run, replies.IPV4, {})) == [], "nobody asked"
 
 
 @pytest.mark.parametrize(("packet", "state"), ANSWERS6.values(), ids=ANSWERS6)
 def test_answers_over_ipv6(packet, state):
-    reply = (RAW6, PORT, NUMBER, state)
-    assert replies.parse_ipv6(bytes(packet)) == reply
-    assert list(replies.read(slots(bytes(packet), bytes(packet)), replies.IPV6)) == [reply, reply]
+    assert replies.parse_ipv6(bytes(packet)) == (RAW6, PORT, NUMBER, state)
+    run = slots(bytes(packet))
+    assert list(replies.take(run, replies.IPV6, asked())) == [(RAW6, {PORT: state})]
+    assert list(replies.take(run, replies.IPV6, asked(NUMBER ^ 1))) == [], "another cookie"
 
 
 @pytest.mark.parametrize("packet", NO_ANSWERS4.values(), ids=NO_ANSWERS4)
 def test_what_is_no_answer_over_ipv4(packet):
     assert replies.parse_ipv4(bytes(packet)) is None
-    assert list(replies.read(slots(bytes(packet)), replies.IPV4)) == []
+    assert list(replies.take(slots(bytes(packet)), replies.IPV4, asked())) == []
 
 
 @pytest.mark.parametrize("packet", NO_ANSWERS6.values(), ids=NO_ANSWERS6)
 def test_what_is_no_answer_over_ipv6(packet):
     assert replies.parse_ipv6(bytes(packet)) is None
-    assert list(replies.read(slots(bytes(packet)), replies.IPV6)) == []
+    assert list(replies.take(slots(bytes(packet)), replies.IPV6, asked())) == []
 
 
-def test_a_run_is_read_in_its_order():
-    packets = [bytes(packet) for packet, _ in ANSWERS4.values()]
-    states = [state for *_, state in replies.read(slots(*packets), replies.IPV4)]
-    assert states == [state for _, state in ANSWERS4.values()]
+def test_a_run_may_hold_packets_of_every_kind():
+    """Of a port the last word of a run counts, of a host's plain packets; ICMP errors come last."""
+    other = bytes(answer("SA"))[:12] + bytes([198, 51, 100, 77]) + bytes(answer("SA"))[16:]
+    noise = [bytes(packet) for packet in (*NO_ANSWERS4.values(), answer("A", window=0))]
+    run = slots(*noise, bytes(answer("SA")), other, *noise, bytes(icmp(3, 13)), bytes(answer("SA")), *noise)
+    everything = asked()
+    everything[bytes([198, 51, 100, 77])] = everything[RAW]
+    met = list(replies.take(run, replies.IPV4, everything))
+    assert met == [
+        (RAW, {PORT: State.OPEN}),
+        (bytes([198, 51, 100, 77]), {PORT: State.OPEN}),
+        (RAW, {PORT: State.OPEN}),
+        (RAW, {PORT: State.FILTERED}),
+    ]
 
 
 @pytest.mark.parametrize("packet", [packet for packet, _ in ANSWERS4.values()], ids=ANSWERS4)
@@ -102,7 +128,7 @@ def test_no_bytes_raise_or_make_up_a_cookie(data, start, family):
         _, _, number, _ = reply
         carried = {packet[at : at + 4] for at in range(len(packet) - 3)}
         assert number.to_bytes(4, "big") in carried or ((number + 1) % 2**32).to_bytes(4, "big") in carried
-    list(replies.read(slots(packet, packet), family))
+    assert list(replies.take(slots(packet, packet), family, asked(2**32))) == [], "no such cookie was sent"
 
 
 def test_an_arp_reply_names_its_sender():

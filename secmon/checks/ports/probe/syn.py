@@ -13,23 +13,21 @@ import os
 import time
 from array import array
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports.probe.tracks import LEAST_TRIES, Hop, Track
 from secmon.checks.ports.probe.wire import SynHandles, Wire
+from secmon.checks.ports.replies import Asked
 from secmon.checks.ports.segments import KEY_BYTES, Cookies, Template
 from secmon.checks.ports.sweep import State
 from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from secmon.checks.ports.pace import Pace
     from secmon.checks.ports.probe.lane import Lane
-    from secmon.checks.ports.replies import Reply
 
 _NEIGHBOUR_TRIES: Final = 3  # MAX_MULTICAST_SOLICIT and RETRANS_TIMER of RFC 4861 10
 _NEIGHBOUR_SECONDS: Final = 1.0
@@ -107,6 +105,7 @@ class _Scan:
         self._order = itertools.count()
         self._queue: list[tuple[float, int, Callable[[float], float | None]]] = []  # heap
         self._tracks: dict[bytes, Track] = {}
+        self._asked: dict[bytes, Asked] = {}
         self._hops: dict[tuple[str, bytes], Hop] = {}
         self._sent = 0
         self._paused_until = 0.0
@@ -144,6 +143,7 @@ class _Scan:
         secret = self._cookies.secret(path.destination)
         track = Track(lane, path, secret, array("H", lane.ports))
         self._tracks[path.destination] = track
+        self._asked[path.destination] = Asked(self._cookies.words, secret, lane.states)
         hop = self._hops.get((path.link.name, path.next_hop))
         if hop is None:
             hop = self._hops[path.link.name, path.next_hop] = Hop(path, self._wire.known_neighbour(path))
@@ -265,33 +265,19 @@ class _Scan:
             hop.waiting.clear()
 
     def _take_answers(self, now: float) -> None:
-        """Note what the ports said."""
-        for answers in self._wire.answers():
-            for address, of_host in groupby(answers, itemgetter(0)):
-                track = self._tracks.get(address)
-                if track:
-                    self._note(track, of_host, now)
-
-    def _note(self, track: Track, answers: Iterable[Reply], now: float) -> None:
-        """Note answers of one host; what does not carry the cookie of a SYN of ours is not from there."""
-        words, secret, states = self._cookies.words, track.secret, track.lane.states
-        new = {
-            port: state
-            for _, port, number, state in answers
-            if words[port] ^ secret == number and port not in states
-        }
-        if not new:
-            return
-        states.update(new)
-        met = list(new.values())
-        if opened := met.count(State.OPEN) + met.count(State.UNRELIABLE):
-            self._spend(track, opened)
-        if track.rounds:
-            track.late += len(met) - met.count(State.FILTERED)
-        if timed := track.sent_at.keys() & new.keys():
-            track.trip.sample(now - track.sent_at[timed.pop()])  # one sample per look is enough
-        if len(states) == len(track.lane.ports):
-            self._finish(track)
+        """Note what ports answered."""
+        for address, new in self._wire.answers(self._asked):
+            track = self._tracks[address]
+            track.lane.states.update(new)
+            met = list(new.values())
+            if opened := met.count(State.OPEN) + met.count(State.UNRELIABLE):
+                self._spend(track, opened)
+            if track.rounds:
+                track.late += len(met) - met.count(State.FILTERED)
+            if timed := track.sent_at.keys() & new.keys():
+                track.trip.sample(now - track.sent_at[timed.pop()])  # one sample per look is enough
+            if len(track.lane.states) == len(track.lane.ports):
+                self._finish(track)
 
     def _transmit(self, track: Track, frames: bytes | bytearray, size: int) -> int:
         """Send frames, and pause where a queue of this host was full; return how many went."""
@@ -329,5 +315,5 @@ class _Scan:
 
     def _finish(self, track: Track) -> None:
         track.done = True
-        del self._tracks[track.path.destination]
+        del self._tracks[track.path.destination], self._asked[track.path.destination]
         self._finished(track.lane)

@@ -27,7 +27,9 @@ from secmon.sources import routes
 from secmon.sources.netlink import NetlinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from secmon.checks.ports.sweep import State
 
 _EPHEMERAL: Final = "/proc/sys/net/ipv4/ip_local_port_range"
 _USUAL_EPHEMERAL: Final = (32768, 60999)
@@ -192,11 +194,18 @@ class Wire:
             return len(frames) // size - length_hint(left) - 1
         return len(frames) // size
 
-    def answers(self) -> Iterator[Iterator[replies.Reply]]:
-        """Yield the answers that are there, run by run; each must be used up before the next."""
+    def answers(self, asked: Mapping[bytes, replies.Asked]) -> Iterator[tuple[bytes, dict[int, State]]]:
+        """Yield the answers that are there.
+
+        Args:
+            asked: address -> what was asked there; its states are to be up to date at each step.
+
+        Yields:
+            Address, and port -> what was met.
+        """
         for family, ring in self._rings:
             for slots in ring.runs():
-                yield replies.read(slots, family)
+                yield from replies.take(slots, family, asked)
 
     def neighbours(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Yield interface, address and Ethernet address of each neighbour that answered."""
