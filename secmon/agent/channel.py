@@ -29,6 +29,7 @@ DEADLINE_LIMIT_SECONDS: Final = 86_400.0
 _EVENT_LIMIT: Final = 1024
 _RUN_LIMIT: Final = 1 << 53  # what a JSON number holds exactly
 _CLOSE_SECONDS: Final = 3.0
+_KEYS: Final = ("do", "check", "probe", "run", "deadline", "hours")
 
 
 class SpawnerGone(Exception):  # noqa: N818  # an event that ends the core
@@ -45,6 +46,7 @@ class Request:
         probe: name of the probe, "" but for probe and capture.
         run: number of the child, chosen by the core, unique among those that live.
         deadline: seconds from now until the child is killed; 0 for kill.
+        hours: of the targets that a probe looks at, "" for those of any time.
     """
 
     do: Do
@@ -52,6 +54,7 @@ class Request:
     probe: str = ""
     run: int = 0
     deadline: float = 0.0
+    hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +97,20 @@ def decode_request(data: bytes) -> Request:
         value: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ValueError("a request is not JSON") from error
-    if not isinstance(value, dict) or value.keys() != {"do", "check", "probe", "run", "deadline"}:
+    if not isinstance(value, dict) or value.keys() != set(_KEYS):
         raise ValueError("a request has other keys than it should")
-    do, check, probe, run, deadline = (value[key] for key in ("do", "check", "probe", "run", "deadline"))
+    do, check, probe, run, deadline, hours = (value[key] for key in _KEYS)
     if do not in get_args(Do):
         raise ValueError("unknown do")
-    if type(check) is not str or type(probe) is not str:
-        raise ValueError("check and probe are text")
+    if type(check) is not str or type(probe) is not str or type(hours) is not str:
+        raise ValueError("check, probe and hours are text")
     if type(run) is not int or not 0 < run < _RUN_LIMIT:
         raise ValueError("run is a positive integer")
     if type(deadline) not in (int, float) or math.isnan(deadline) or deadline < 0:
         raise ValueError("deadline is a number of seconds")
     if (deadline == 0) != (do == "kill"):
         raise ValueError("only kill has no deadline")
-    return Request(do, check, probe, run, float(min(deadline, DEADLINE_LIMIT_SECONDS)))
+    return Request(do, check, probe, run, float(min(deadline, DEADLINE_LIMIT_SECONDS)), hours)
 
 
 def check_request(request: Request, registry: Registry, *, fds: int, has_plan: bool) -> None:

@@ -232,7 +232,9 @@ def make_task(check: CheckSpec, probe: ProbeSpec, request: Request, plan: bytes,
     return Task(
         check=check.name,
         probe=probe.name,
-        targets=tuple(target for target in mine if probe in check.serving(target)),
+        targets=tuple(
+            target for target in mine if target.hours == request.hours and probe in check.serving(target)
+        ),
         settings=children["settings"].get(check.name, {}),
         allowed_networks=tuple(children["allowed_networks"]),
         known_sources=tuple(children["known_sources"]),

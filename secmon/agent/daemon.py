@@ -393,4 +393,4 @@ class _Core:
 
 def _is_scheduled(check: CheckPlan) -> bool:
     """Say whether a check runs again and again: one that is off does not, and a long-lived probe goes on."""
-    return bool(check.in_a_run)
+    return bool(check.in_runs)

@@ -13,6 +13,8 @@ from secmon.agent.frames import FRAME_LIMIT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from secmon.core.plan import Turn
+
 _PROGRESS: Final = b'{"progress":['
 _PROGRESS_LIMIT: Final = 64  # bytes of such a line
 _PROGRESS_LINES: Final = 16  # lines of a chunk that are searched for it
@@ -130,6 +132,7 @@ class Part:
         pipe: read end of its pipe, -1 where there is none.
         frames: what it sent.
         run: number of its child, 0 while it is queued.
+        hours: of the targets that it looks at, "" for those of any time.
     """
 
     check: str
@@ -141,6 +144,7 @@ class Part:
     status: str = ""
     pipe: int = -1
     run: int = 0
+    hours: str = ""
     frames: Frames = field(default_factory=Frames)
 
 
@@ -148,34 +152,33 @@ class Kept:
     """What each probe of a check sent last, so that one which runs rarely counts beside one that watches."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[Turn, Part] = {}
 
     def put(self, parts: Iterable[Part]) -> None:
-        """Keep parts that have ended, in the place of what their probes sent before."""
+        """Keep parts that have ended, in the place of what was sent before on the same targets."""
         for part in parts:
-            if part.probe in self._parts:
-                self._parts[part.probe].frames.close()
-            self._parts[part.probe] = part
+            self._forget((part.probe, part.hours))
+            self._parts[part.probe, part.hours] = part
 
-    def compose(self, probes: Sequence[str]) -> int | None:
-        """Build the spool that the judge child reads, and forget all other probes.
+    def compose(self, turns: Sequence[Turn]) -> int | None:
+        """Build the spool that the judge child reads, and forget all that is in no turn any more.
 
         Args:
-            probes: those that the check now has.
+            turns: those that the check now has.
 
         Returns:
-            A memfd: for each probe a JSON header line, then as many bytes of frames as it says; None where
-            one of them has never ended.
+            A memfd: for each turn a JSON header line, then as many bytes of frames as it says; None where one
+            has never ended whose targets are looked at at any time.
         """
-        for probe in self._parts.keys() - set(probes):
-            self._parts.pop(probe).frames.close()
-        if len(self._parts) < len(probes):
+        for turn in self._parts.keys() - set(turns):
+            self._forget(turn)
+        if any(turn not in self._parts for turn in turns if not turn[1]):
             return None
         spool = os.memfd_create("spool", os.MFD_CLOEXEC)
-        for probe in probes:
-            part = self._parts[probe]
+        for part in (self._parts[turn] for turn in turns if turn in self._parts):
             header = {
                 "probe": part.probe,
+                "hours": part.hours,
                 "status": part.status,
                 "started": part.started,
                 "finished": part.finished,
@@ -187,5 +190,9 @@ class Kept:
 
     def close(self) -> None:
         """Give the memory back."""
-        for part in self._parts.values():
-            part.frames.close()
+        for turn in list(self._parts):
+            self._forget(turn)
+
+    def _forget(self, turn: Turn) -> None:
+        if turn in self._parts:
+            self._parts.pop(turn).frames.close()

@@ -24,7 +24,7 @@ from secmon.core.model import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from secmon.agent.channel import Channel, Event
+    from secmon.agent.channel import Channel, Do, Event
     from secmon.agent.hooks import Hooks
     from secmon.core.judgement import Judgement
     from secmon.core.plan import CheckPlan, CorePlan
@@ -124,7 +124,8 @@ class Supervisor:
         if state.parts or self._clock() < state.runs.paused_until:
             state.runs.missed += 1
             return False
-        state.parts = [Part(check, probe, plan.deadline) for probe in plan.in_a_run]
+        due = plan.due(self._now())
+        state.parts = [Part(check, probe, plan.deadline, hours=hours) for probe, hours in due]
         self._queue.extend(state.parts)
         self._fill()
         if not plan.at_work:
@@ -231,11 +232,8 @@ class Supervisor:
             part = self._queue.popleft()
             part.run, part.started = next(self._numbers), self._now()
             self._running[part.run] = part
-            self._channel.send(
-                Request(
-                    "capture" if part.window else "probe", part.check, part.probe, part.run, part.deadline
-                )
-            )
+            do: Do = "capture" if part.window else "probe"
+            self._channel.send(Request(do, part.check, part.probe, part.run, part.deadline, part.hours))
 
     def _read(self, part: Part) -> bool:
         """Move a chunk from a pipe to the spool; False when there is nothing now, or nothing any more."""
@@ -274,7 +272,7 @@ class Supervisor:
     def _judge(self, check: str, state: _State, *ended: Part) -> None:
         """Have a check judged by what each of its probes saw last, as soon as each has looked."""
         state.kept.put(ended)
-        spool = state.kept.compose(self._checks[check].at_work)
+        spool = state.kept.compose(self._checks[check].turns)
         if spool is not None:
             self._judging.judge(check, spool)
 

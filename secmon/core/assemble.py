@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from secmon.core.configuration import Configuration
     from secmon.core.contract import CheckSpec, Registry
+    from secmon.core.model import Target
     from secmon.core.plan import Pack
     from secmon.core.rule import Binding, Fault, Rule, Waiver
     from secmon.core.targets import Chosen
@@ -130,4 +131,11 @@ def _plan_check(spec: CheckSpec, parts: Parts) -> CheckPlan:
         probes=probes,
         assets=tuple(dict.fromkeys(target.asset for target in targets)),
         long_lived=long_lived,
+        hours={probe: hours for probe in probes if (hours := _hours(spec, probe, targets)) != ("",)},
     )
+
+
+def _hours(spec: CheckSpec, probe: str, targets: Sequence[Target]) -> tuple[str, ...]:
+    """Return the hours of the targets of a probe, "" for those of any time."""
+    served = (target for target in targets if any(one.name == probe for one in spec.serving(target)))
+    return tuple(sorted({target.hours for target in served}))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from secmon.core.configuration import CheckSettings, ConfiguredTarget
-from secmon.core.cursor import Cursor, read_boolean, read_integer, read_list, read_text, show
+from secmon.core.cursor import Cursor, read_boolean, read_integer, read_list, read_parsed, read_text, show
 from secmon.core.hosts import Own, join_port, same_host
 from secmon.core.model import Form
+from secmon.core.quantities import parse_hours
 from secmon.core.sections import (
     open_section,
     read_duration,
@@ -58,6 +59,7 @@ TARGET: Final[Mapping[str, Callable[[Cursor], Any]]] = {
     "pin_sha256": lambda cursor: read_text(
         cursor, pattern=_FINGERPRINT, wanted="a SHA-256 fingerprint of 64 hexadecimal digits"
     ),
+    "hours": lambda cursor: read_parsed(cursor, parse_hours),
     "path": read_path,
     "interface": lambda cursor: read_text(cursor, pattern=_INTERFACE, wanted="the name of an interface"),
 }
@@ -168,13 +170,17 @@ def _form_of(entry: Json, spec: CheckSpec) -> tuple[Form, str, Json]:
     if address == LOCAL:
         return Form.LOCAL, LOCAL, {}
     if "/" in address:
-        return Form.NETWORK, address, {"network": address}
+        return Form.NETWORK, address, {"network": address} | _extra(entry, "hours")
     options = {"host": address}
-    extra = {key: entry[key] for key in ("sni", "starttls", "trust", "pin_sha256") if key in entry}
+    extra = _extra(entry, "sni", "starttls", "trust", "pin_sha256", "hours")
     if "port" not in entry:
         return Form.HOST, address, options | extra
     text = join_port(address, entry["port"]) + (f",{entry['starttls']}" if "starttls" in entry else "")
     return Form.ENDPOINT, text, options | {"port": entry["port"]} | extra
+
+
+def _extra(entry: Json, *keys: str) -> Json:
+    return {key: entry[key] for key in keys if key in entry}
 
 
 def _advise(spec: CheckSpec) -> str:

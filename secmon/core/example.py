@@ -263,6 +263,12 @@ TARGET_KEYS: Final = (
         default="none",
     ),
     Key(
+        "hours",
+        '"22:00-05:00"',
+        Words("chỉ được nhìn trong những giờ này (giờ Việt Nam)", "when it may be looked at, in Vietnam"),
+        default="any time",
+    ),
+    Key(
         "path",
         "/etc/ssl/web.pem",
         Words("tệp hoặc thư mục trên máy này", "file or folder of this host"),

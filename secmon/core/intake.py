@@ -32,6 +32,7 @@ class Part:
         canary_said: the probe spoke about its canary.
         canary: None where the canary passed, else why not.
         detail: what the canary, or the crash, said.
+        hours: of the targets that it was given, "" for those of any time.
         observations: in order of their begin.
     """
 
@@ -43,6 +44,7 @@ class Part:
     canary: Reason | None
     detail: str
     observations: tuple[Observation, ...]
+    hours: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ def _read_part(check: CheckSpec, header: dict[str, Any], frames: bytes) -> Part:
         canary=reader.canary if reader.canary_said else status or Reason.NO_DATA,
         detail=cut(reader.detail),
         observations=tuple(_close(check.name, item, status, finished) for item in reader.open.values()),
+        hours=str(header.get("hours", "")),
     )
 
 

@@ -143,6 +143,7 @@ def judge_check(
     observations = (
         *(observation for part in parts for observation in part.observations),
         *_unbegun(check, plan, parts),
+        *_unvisited(check, plan, parts, now),
     )
     return Judgement(
         check=check.name,
@@ -177,7 +178,7 @@ def _unbegun(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> Iterat
             continue
         begun = {(observation.asset, observation.target) for observation in part.observations}
         for target in plan.targets:
-            if target.check != check.name or probe not in check.serving(target):
+            if target.check != check.name or probe not in check.serving(target) or target.hours != part.hours:
                 continue
             if (target.asset, target.text) not in begun:
                 yield Observation(
@@ -191,6 +192,26 @@ def _unbegun(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> Iterat
                     reason=part.status,
                     detail=part.detail,
                 )
+
+
+def _unvisited(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part], now: float) -> Iterator[Observation]:
+    """Yield what stands for each target whose hours have not come since this agent has known of it."""
+    visited = {(part.probe, part.hours) for part in parts}
+    for target in plan.targets:
+        if not parts or target.check != check.name or not target.hours:
+            continue
+        if all((probe.name, target.hours) not in visited for probe in check.serving(target)):
+            yield Observation(
+                asset=target.asset,
+                check=check.name,
+                target=target.text,
+                started=now,
+                finished=now,
+                completeness=Completeness.FAILED,
+                looked={},
+                reason=Reason.NOT_CONFIGURED,
+                detail=f"It may be looked at from {target.hours.replace('-', ' to ')} only; wait until then.",
+            )
 
 
 def _samples(
@@ -226,7 +247,7 @@ def _gather(check: CheckSpec, plan: ChildPlan, parts: Sequence[Part]) -> dict[st
                 looks[name] = _look(part, reason)
         serving = {probe.name for probe in check.serving(target)}
         attempted = bool(serving) and serving <= {part.probe for part, _ in found}
-        otherwise = _otherwise(serving, parts, found)
+        otherwise = _otherwise(serving, [part for part in parts if part.hours == target.hours], found)
         seen.setdefault(target.asset, []).append(_Seen(target, facts, looks, attempted, otherwise, nameless))
     return seen
 
@@ -258,8 +279,8 @@ def _otherwise(serving: set[str], parts: Sequence[Part], found: Sequence[tuple[P
 
 def _run(check: CheckSpec, asset: str, seen: Sequence[_Seen], parts: Sequence[Part]) -> Run:
     """Say how the probes ran that serve an asset's targets; what they saw holds as of the earliest end."""
-    serving = {probe.name for item in seen for probe in check.serving(item.target)}
-    mine = [part for part in parts if part.probe in serving]
+    turns = {(probe.name, item.target.hours) for item in seen for probe in check.serving(item.target)}
+    mine = [part for part in parts if (part.probe, part.hours) in turns]
     blind = (part.canary for part in mine if part.canary is not None)
     return Run(
         asset=asset,

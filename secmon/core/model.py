@@ -174,6 +174,11 @@ class Target:
     vantage: Vantage = Vantage.INSIDE
     options: Json = field(default_factory=dict)
 
+    @property
+    def hours(self) -> str:
+        """Return when it may be looked at, such as `22:00-05:00` in Vietnam; "" for any time."""
+        return str(self.options.get("hours", ""))
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:

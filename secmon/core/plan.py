@@ -7,10 +7,15 @@ children parse. The spawner never parses either.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from secmon.core.model import Asset, Json, Severity, Target
+from secmon.core.quantities import is_within
 from secmon.core.rule import Binding, Fault, Rule, Waiver
 from secmon.core.web import Web
+
+Turn: TypeAlias = tuple[str, str]
+"""A probe, and the hours of the targets that it looks at in one go; "" for those of any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class CheckPlan:
         probes: names of the probes that have targets, in declared order.
         assets: ids of the assets that have a target of it.
         long_lived: name of the probe that runs as one long-lived child in the daemon, "" for none.
+        hours: probe -> the hours of its targets, "" among them where some are looked at at any time; a probe
+            none of whose targets has hours is absent.
     """
 
     enabled: bool
@@ -32,6 +39,7 @@ class CheckPlan:
     probes: tuple[str, ...]
     assets: tuple[str, ...]
     long_lived: str = ""
+    hours: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def at_work(self) -> tuple[str, ...]:
@@ -39,9 +47,18 @@ class CheckPlan:
         return self.probes if self.enabled else ()
 
     @property
-    def in_a_run(self) -> tuple[str, ...]:
-        """Return the probes that look once in each run: all but the long-lived one."""
-        return tuple(probe for probe in self.at_work if probe != self.long_lived)
+    def turns(self) -> tuple[Turn, ...]:
+        """Return everything that is looked at in one go."""
+        return tuple((probe, hours) for probe in self.at_work for hours in self.hours.get(probe, ("",)))
+
+    @property
+    def in_runs(self) -> tuple[Turn, ...]:
+        """Return what is looked at run by run: all but the long-lived probe's."""
+        return tuple(turn for turn in self.turns if turn[0] != self.long_lived)
+
+    def due(self, now: float) -> tuple[Turn, ...]:
+        """Return what a run looks at that begins now, in Unix seconds."""
+        return tuple(turn for turn in self.in_runs if is_within(turn[1], now))
 
     @property
     def watching(self) -> str:

@@ -16,6 +16,7 @@ DAY_PATTERN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 INSTANT_PATTERN: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})\Z"
 )
+_HOURS: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])\Z")
 _FIRST_YEAR: Final = 1970
 
 
@@ -82,6 +83,39 @@ def day_end(day: date) -> float:
         Unix seconds; the day lasts while now is below them.
     """
     return day_start(day) + DAY_SECONDS
+
+
+def parse_hours(text: str) -> str:
+    """Return the hours of each day that a text names, in Vietnam.
+
+    Args:
+        text: where they begin and end: `22:00-05:00`; they may go past midnight, and the same instant twice
+            is the whole day.
+
+    Returns:
+        The same text.
+
+    Raises:
+        ValueError: it is written in another way.
+    """
+    if not _HOURS.match(text):
+        raise ValueError("hours are written 22:00-05:00, as clocks in Vietnam show them")
+    return text
+
+
+def is_within(hours: str, now: float) -> bool:
+    """Return whether an instant lies in hours of the day.
+
+    Args:
+        hours: from `parse_hours`, "" for any time.
+        now: Unix seconds.
+    """
+    found = _HOURS.match(hours)
+    if not found:
+        return True
+    begin, end = (int(found[part]) * 3600 + int(found[part + 1]) * 60 for part in (1, 3))
+    since = (now + VIETNAM_UTC_OFFSET_SECONDS - begin) % DAY_SECONDS
+    return since < ((end - begin) % DAY_SECONDS or DAY_SECONDS)
 
 
 def parse_instant(text: str) -> float:

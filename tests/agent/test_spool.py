@@ -101,6 +101,9 @@ def test_without_windows_an_end_is_a_line_like_others(frames: Frames):
     assert frames.feed(b'{"begin":0}\n{"end":0}\n{"begin":1}\n') is None
 
 
+TURNS = (("one", ""), ("two", ""))
+
+
 @pytest.fixture
 def kept():
     kept = Kept()
@@ -115,35 +118,51 @@ def _read(spool: int | None) -> list[bytes]:
     return data.splitlines()
 
 
-def _part(probe: str, data: bytes = b"", status: str = "ok") -> Part:
-    part = Part("test", probe, 5.0, started=1.0, finished=2.0, status=status)
+def _part(probe: str, data: bytes = b"", status: str = "ok", hours: str = "") -> Part:
+    part = Part("test", probe, 5.0, started=1.0, finished=2.0, status=status, hours=hours)
     part.frames.feed(data)
     return part
 
 
 def test_a_spool_has_a_header_for_each_part(kept: Kept):
     kept.put([_part("two", status="timeout"), _part("one", b'{"a":1}\n{"b":2}\n')])
-    first, frame_a, frame_b, second = _read(kept.compose(("one", "two")))
-    assert json.loads(first) == {"probe": "one", "status": "ok", "started": 1.0, "finished": 2.0, "size": 16}
+    first, frame_a, frame_b, second = _read(kept.compose(TURNS))
+    assert json.loads(first) == {
+        "probe": "one",
+        "status": "ok",
+        "started": 1.0,
+        "finished": 2.0,
+        "size": 16,
+        "hours": "",
+    }
     assert (frame_a, frame_b) == (b'{"a":1}', b'{"b":2}')
     assert json.loads(second)["status"] == "timeout"
 
 
 def test_there_is_no_spool_before_every_probe_has_looked(kept: Kept):
     kept.put([_part("one", b"old\n")])
-    assert kept.compose(("one", "two")) is None
+    assert kept.compose(TURNS) is None
     kept.put([_part("two", b"new\n")])
-    assert _read(kept.compose(("one", "two")))[1::2] == [b"old", b"new"]
+    assert _read(kept.compose(TURNS))[1::2] == [b"old", b"new"]
 
 
 def test_what_a_probe_sent_last_takes_the_place_of_what_it_sent_before(kept: Kept):
     kept.put([_part("one", b"old\n"), _part("two", b"two\n")])
     kept.put([_part("one", b"new\n")])
-    assert _read(kept.compose(("one", "two")))[1::2] == [b"new", b"two"]
+    assert _read(kept.compose(TURNS))[1::2] == [b"new", b"two"]
 
 
 def test_a_probe_that_the_check_lost_is_forgotten(kept: Kept):
     kept.put([_part("one", b"one\n"), _part("two", b"two\n")])
-    assert _read(kept.compose(("two",)))[1::2] == [b"two"]
-    assert kept.compose(("one", "two")) is None
+    assert _read(kept.compose(TURNS[1:]))[1::2] == [b"two"]
+    assert kept.compose(TURNS) is None
     assert _read(kept.compose(())) == []
+
+
+def test_what_is_looked_at_in_other_hours_is_kept_apart(kept: Kept):
+    turns = (("one", ""), ("one", "22:00-05:00"))
+    kept.put([_part("one", b"any time\n")])
+    assert _read(kept.compose(turns))[1::2] == [b"any time"]  # its hours have not come yet
+    kept.put([_part("one", b"at night\n", hours="22:00-05:00")])
+    kept.put([_part("one", b"later\n")])
+    assert _read(kept.compose(turns))[1::2] == [b"later", b"at night"]

@@ -430,3 +430,37 @@ def test_bad_runs_count_beside_good_windows(desk: Desk):
 def test_unknown_events_are_dropped_and_their_pipes_closed(desk: Desk):
     desk.start(99)
     desk.end(99)
+
+
+def test_a_run_takes_the_targets_whose_hours_have_come(desk: Desk):
+    # The clock of the desk begins at 20:46 in Vietnam.
+    hours = {"remote": ("", "22:00-05:00")}
+    desk.use(ports=CheckPlan(True, 60.0, 30.0, ("remote",), ("here",), hours=hours))
+    assert desk.supervisor.enqueue("ports")
+    assert desk.requests() == [Request("probe", "ports", "remote", 1, 30.0)]
+    os.write(desk.start(1), b"by day\n")
+    desk.end(1)
+    assert [request.do for request in desk.requests()] == ["judge"]
+    desk.judge(2, "ports")
+    desk.clock = 2 * 3600.0
+    assert desk.supervisor.enqueue("ports")
+    assert [request.hours for request in desk.requests()] == ["", "22:00-05:00"]
+    for run in (3, 4):
+        os.write(desk.start(run), b"at night\n")
+        desk.end(run)
+    (judge,) = desk.requests()
+    desk.judge(judge.run, "ports")
+    assert [part["hours"] for part in _headers(desk.spools[-1])] == ["", "22:00-05:00"]
+    desk.clock = 12 * 3600.0
+    assert desk.supervisor.enqueue("ports")
+    (by_day,) = desk.requests()
+    desk.start(by_day.run)
+    desk.end(by_day.run)
+    assert b"at night\n" in desk.spools[-1]  # what was seen then still counts, and is as old as it is
+
+
+def test_a_run_without_anything_due_changes_nothing(desk: Desk):
+    desk.use(ports=CheckPlan(True, 60.0, 30.0, ("remote",), ("here",), hours={"remote": ("22:00-05:00",)}))
+    assert desk.supervisor.enqueue("ports")
+    assert desk.requests() == []
+    assert desk.supervisor.idle

@@ -199,6 +199,35 @@ def test_a_child_that_failed_before_its_targets_leaves_an_observation_that_says_
     assert len(judge([LIT], [half]).observations) == 1
 
 
+def test_a_target_whose_hours_have_not_come_is_unknown_and_says_when_they_do() -> None:
+    night = replace(LOCAL, text="night", options={"hours": "22:00-05:00"})
+    day = part(observation({"room": "a", "lit": True}))
+    got = judge([LIT], [day], (LOCAL, night))
+    assert outcomes(got) == ["pass", "unknown"]
+    unvisited = got.observations[-1]
+    assert (unvisited.target, unvisited.reason) == ("night", Reason.NOT_CONFIGURED)
+    assert "22:00 to 05:00" in unvisited.detail
+    assert not got.runs[0].attempted_all
+
+
+def test_what_was_seen_in_its_hours_counts_as_of_then() -> None:
+    night = replace(LOCAL, text="night", options={"hours": "22:00-05:00"})
+    day = part(observation({"room": "a", "lit": True}))
+    earlier = part(
+        observation({"room": "b", "lit": True}, target="night"), hours="22:00-05:00", finished=NOW - 9999
+    )
+    got = judge([LIT], [day, earlier], (LOCAL, night))
+    assert outcomes(got) == ["pass", "pass"]
+    assert (got.runs[0].finished, got.runs[0].attempted_all) == (NOW - 9999, True)
+
+
+def test_a_run_that_fails_says_nothing_of_targets_of_other_hours() -> None:
+    night = replace(LOCAL, text="night", options={"hours": "22:00-05:00"})
+    dead = part(status=Reason.CRASHED, canary=Reason.CRASHED, canary_said=False)
+    earlier = part(observation({"room": "b", "lit": True}, target="night"), hours="22:00-05:00")
+    assert outcomes(judge([LIT], [dead, earlier], (LOCAL, night))) == ["error", "pass"]
+
+
 def test_a_failed_canary_is_an_error_even_over_good_facts() -> None:
     seen = observation({"room": "a", "lit": True})
     got = judge([LIT], [part(seen, canary=Reason.NO_DATA)])

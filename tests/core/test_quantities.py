@@ -4,7 +4,15 @@ from datetime import date
 
 import pytest
 
-from secmon.core.quantities import day_end, day_start, parse_day, parse_duration, parse_instant
+from secmon.core.quantities import (
+    day_end,
+    day_start,
+    is_within,
+    parse_day,
+    parse_duration,
+    parse_hours,
+    parse_instant,
+)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +78,26 @@ def test_instants(text, seconds):
 def test_instants_that_are_none(text):
     with pytest.raises(ValueError):
         parse_instant(text)
+
+
+@pytest.mark.parametrize(
+    ("hours", "inside", "outside"),
+    [
+        ("22:00-05:00", ["22:00", "23:59", "00:00", "04:59"], ["05:00", "12:00", "21:59"]),
+        ("08:00-17:30", ["08:00", "17:29"], ["17:30", "07:59", "00:00"]),
+        ("00:00-00:00", ["00:00", "12:00", "23:59"], []),
+        ("", ["00:00", "12:00"], []),
+    ],
+)
+def test_hours_of_the_day(hours: str, inside: list[str], outside: list[str]):
+    def at(clock: str) -> float:
+        return parse_instant(f"2026-11-23T{clock}:00+07:00")
+
+    assert all(is_within(hours, at(clock)) for clock in inside)
+    assert not any(is_within(hours, at(clock)) for clock in outside)
+
+
+@pytest.mark.parametrize("text", ["22-05", "24:00-05:00", "22:60-05:00", "22:00", "22:00 - 05:00", ""])
+def test_what_are_no_hours_is_refused(text: str):
+    with pytest.raises(ValueError, match="22:00-05:00"):
+        parse_hours(text)
