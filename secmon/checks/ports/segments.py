@@ -1,6 +1,6 @@
 """Build the frames that a SYN scan sends: a SYN per address, patched for each port; questions to neighbours.
 
-The frames are packed here and not by scapy, which the tests hold them against (docs/adr/0016-syn-engine.md).
+The frames are packed here and not by scapy, which the tests hold them against (docs/adr/0017-syn-engine.md).
 Sources: RFC 9293 (TCP), RFC 791 and 6864 (IPv4), RFC 8200 (IPv6), RFC 1071 and 1624 (checksums),
 RFC 826 (ARP), RFC 4861 (neighbour discovery).
 """
