@@ -24,6 +24,9 @@ CHECK: Final = Words("Kiểm tra", "Check")
 POINTS: Final = Words("Điểm đạt", "Points")
 SEEN: Final = Words("Đã xem", "Seen")
 
+OPEN_PORTS: Final = Words("CỔNG MỞ RA MẠNG", "OPEN PORTS")
+DEVICES: Final = Words("THIẾT BỊ TRẢ LỜI", "DEVICES THAT ANSWER")
+
 FAILURES: Final = Words("CẦN SỬA", "TO REPAIR")
 NO_FAILURES: Final = Words("Không có lỗi nào cần sửa.", "Nothing to repair.")
 NO_FAILURES_SEEN: Final = Words(

@@ -21,6 +21,7 @@ from secmon.export.report.digest import (
 )
 from secmon.export.report.exit import exit_code
 from secmon.export.report.lines import Lines
+from secmon.export.report.seen import devices, open_ports
 from secmon.export.report.values import day_time, evidence_text, last_day, number, subject_text
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ ENTRIES_SHOWN: Final = 20
 """Subjects shown of one rule, titles and details of one reason; the JSON report has all."""
 NAMES_SHOWN: Final = 4
 """Names shown in a row."""
+LISTED: Final = 40
+"""Lines of what was found, shown of each list."""
 BAR_WIDTH: Final = 20
 
 _STYLES: Final[dict[Severity, str]] = {
@@ -106,7 +109,7 @@ class _Page:
         if len(assets) > 1:
             self._overview(assets)
         for asset in assets:
-            self._asset(asset)
+            self._asset(report, asset)
         self._review(waivers_to_review(report))
         self._total(report, assets)
 
@@ -117,7 +120,7 @@ class _Page:
             name = escape(asset.asset["id"]).ljust(min(width, 30))
             self._lines.item((name, "bold"), "  ", *self._score_parts(asset.asset["score"]))
 
-    def _asset(self, asset: AssetDigest) -> None:
+    def _asset(self, report: Json, asset: AssetDigest) -> None:
         self._heading(asset.asset)
         score = asset.asset["score"]
         self._lines.line(*self._score_parts(score))
@@ -127,6 +130,8 @@ class _Page:
         if asset.capped:
             self._lines.line((self._say(labels.CAPPED), "yellow"))
         self._checks(asset)
+        self._list(labels.OPEN_PORTS, open_ports(report, asset.asset["id"]))
+        self._list(labels.DEVICES, devices(report, asset.asset["id"]))
         self._failures(asset)
         self._undecided(asset.undecided)
         self._waived(asset.waived)
@@ -171,6 +176,17 @@ class _Page:
             points = f"{line.earned}/{line.possible}".rjust(8)
             share = f"{100 * line.covered // line.possible} %".rjust(len(seen))
             self._lines.line(f"{escape(line.name).ljust(width)}  {bar} {points}  {share}")
+
+    def _list(self, title: Words, lines: Sequence[str]) -> None:
+        """Write what was found, the first of much."""
+        if not lines:
+            return
+        self._section(title, len(lines), "bold")
+        for line in lines[:LISTED]:
+            self._lines.item(line, indent=2)
+        if len(lines) > LISTED:
+            more = self._say(labels.MORE).format(len(lines) - LISTED)
+            self._lines.item((more, "dim"), indent=2)
 
     def _failures(self, asset: AssetDigest) -> None:
         if not asset.failures:
