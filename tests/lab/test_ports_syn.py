@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections import Counter
 
 import pytest
 
@@ -291,6 +292,32 @@ def test_forged_answers_do_not_count(wired, inject):
         lane = Lane(address, Pace(1000), forge, (22, 23, 24))
         wired.run([lane], time.monotonic() + 20, lambda _: None, lambda: None)
         assert lane.states == {22: State.OPEN, 23: State.NO_REPLY, 24: State.NO_REPLY}
+
+
+def test_a_full_queue_of_this_host_slows_the_look_but_loses_nothing(wired):
+    with lab([Host("five", OPEN)], counting=True) as made:
+        shape = ("tc", "qdisc", "add", "dev", made.bridge, "root", "tbf", "rate", "400kbit", "burst", "1600")
+        if subprocess.run([*shape, "limit", "3000"], check=False, capture_output=True).returncode:
+            pytest.skip("needs the queueing discipline tbf")
+        lane = Lane(made["five"].address, Pace(100_000), lambda: None, tuple(range(1, 1001)))
+        wired.run([lane], time.monotonic() + 30, lambda _: None, lambda: None)
+        assert Counter(lane.states.values()) == {State.OPEN: 3, State.CLOSED: 997}
+        assert made["five"].traffic()["most_syns"] == 1, "what did not go is no try"
+
+
+def test_a_link_that_goes_down_ends_the_look_there(wired):
+    with lab([Host("five", OPEN)]) as made:
+        calls = iter(range(10))
+
+        def cut() -> None:
+            if next(calls) == 5:
+                command("ip", "link", "set", made.bridge, "down")
+
+        lane = Lane(made["five"].address, Pace(100), cut, tuple(range(1, 1001)))
+        wired.run([lane], time.monotonic() + 30, lambda _: None, lambda: None)
+        assert lane.failure is Reason.UNREACHABLE
+        assert "Network is down" in lane.detail
+        assert 0 < len(lane.states) < 100, "what was met before still counts"
 
 
 @pytest.mark.parametrize(("floods", "failure"), [(1, None), (100, Reason.PACKET_LOSS)])

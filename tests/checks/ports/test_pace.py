@@ -39,6 +39,22 @@ def test_what_was_not_used_is_not_saved_up():
     assert pace.ready_at() == pytest.approx(1000 + 1 / 97 - 0.02)
 
 
+@given(
+    rate=st.sampled_from([1, 20, 100, 1000, 100_000]),
+    spent=st.integers(0, 5000),
+    later=st.floats(0, 0.1),
+)
+def test_room_is_what_may_go_one_by_one(rate, spent, later):
+    pace, now = Pace(rate), 1000.0
+    pace.spend(spent, now)
+    now += later
+    room = pace.room(now)
+    for _ in range(room):
+        assert pace.ready_at() <= now + 1e-9
+        pace.spend(1, now)
+    assert pace.ready_at() > now - 1e-9
+
+
 def test_the_rate_is_reached():
     pace, now, sent = Pace(100), 5.0, 0
     while now < 15.0:

@@ -183,6 +183,7 @@ class Wire:
         """
         if self._bound != link.index:
             self._handles.sender.bind((link.name, 0))
+            self._handles.sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # of the link before
             self._bound = link.index
         left = struct.iter_unpack(f"{size}s", frames)
         try:
