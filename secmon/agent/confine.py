@@ -59,7 +59,7 @@ class Limits:
 
     Attributes:
         keep: capabilities that stay, where it has them.
-        memory_mib: address space, MiB.
+        memory_mib: address space beyond what the process has at the start, MiB.
         cpu_seconds: CPU time; None for no limit.
         processes: it may start a few programs.
     """
@@ -222,7 +222,7 @@ def _set_limits(limits: Limits) -> None:
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     tasks = _count_tasks(os.getuid()) + TOOL_PROCESSES if limits.processes else 0
     _limit(resource.RLIMIT_NPROC, tasks)
-    _limit(resource.RLIMIT_AS, limits.memory_mib << 20)
+    _limit(resource.RLIMIT_AS, _address_space() + (limits.memory_mib << 20))
     if limits.cpu_seconds is not None:
         _limit(resource.RLIMIT_CPU, limits.cpu_seconds, grace=1)
 
@@ -232,6 +232,15 @@ def _limit(which: int, value: int, grace: int = 0) -> None:
     _, ceiling = resource.getrlimit(which)
     hard = value + grace if ceiling == resource.RLIM_INFINITY else min(value + grace, ceiling)
     resource.setrlimit(which, (min(value, hard), hard))
+
+
+def _address_space() -> int:
+    """Return the bytes of this process's address space; 0 where they are not told (proc_pid_statm(5))."""
+    try:
+        pages = Path("/proc/self/statm").read_bytes().split()[0]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def _count_tasks(uid: int) -> int:

@@ -109,7 +109,7 @@ class ProbeSpec:
         acquire_with: capabilities that `acquire` may use.
         observe_with: capabilities that `observe` keeps; only probes that read kernel data may keep any.
         processes: may start other programs.
-        memory_mib: limit on address space.
+        memory_mib: limit on the address space that it takes beyond what it starts with.
         cpu_seconds: limit on CPU; None for a capture child, which lives long.
         long_lived: one child for ever, one observation per window, kept alive by its own frames.
     """

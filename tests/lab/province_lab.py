@@ -216,7 +216,7 @@ class Province:
         """Return the samples of an instant query, in Prometheus' order; none while it cannot be asked."""
         url = "http://127.0.0.1:9090/api/v1/query"
         done = self.curl("--get", "--data-urlencode", f"query={expression}", url)
-        if done.returncode != 0:
+        if done.returncode != 0 or not done.stdout.startswith("{"):  # it starts, and says so in plain text
             return []
         answer = json.loads(done.stdout)
         assert answer["status"] == "success", answer
