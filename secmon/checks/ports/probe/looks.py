@@ -126,10 +126,6 @@ def plan(target: Target, terms: Terms) -> Look:
     Raises:
         Unavailable: it cannot be looked at.
     """
-    if target.form is Form.NETWORK:
-        raise Unavailable(
-            Reason.UNSUPPORTED, "Whole networks are not looked at; name their hosts as targets."
-        )
     if time.monotonic() >= terms.deadline:
         raise Unavailable(
             Reason.TIMEOUT, "The deadline passed while names were resolved; check the resolver."

@@ -7,19 +7,15 @@ told at once.
 
 from __future__ import annotations
 
-import resource
-import socket
 import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from secmon.checks.ports import exclusions, portlist, udpprobes
-from secmon.checks.ports.pace import Pace
-from secmon.checks.ports.probe import identify, tcp
+from secmon.checks.ports.probe import identify, loopback, tcp
 from secmon.checks.ports.probe.confirm import HOLD_SECONDS, confirm
 from secmon.checks.ports.probe.engine import ConnectEngine
-from secmon.checks.ports.probe.lane import Lane
 from secmon.checks.ports.probe.looks import Look, Terms, make_lanes, make_udp_lanes, plan, total_pace
 from secmon.checks.ports.probe.udp import UdpEngine
 from secmon.checks.ports.services import values
@@ -31,16 +27,13 @@ from secmon.sources import net
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from secmon.checks.ports.probe.lane import Lane
     from secmon.checks.ports.sweep import Identified
     from secmon.core.contract import Emit, Task
     from secmon.core.model import Target
 
 _Read = TypeVar("_Read")
 _KIND: Final = "port"
-_SPARE_DESCRIPTORS: Final = 24
-_IN_FLIGHT: Final = 4096
-_CANARY_RATE: Final = 100
-_CANARY_SECONDS: Final = 5.0
 _PROGRESS_SECONDS: Final = 0.2
 _RESERVE: Final = 0.25
 _RESERVE_SECONDS: Final = 20.0
@@ -61,7 +54,7 @@ class Handles:
 
     targets: tuple[Target, ...]
     terms: Terms
-    canary: socket.socket | None
+    canary: loopback.Listener
     fingerprints: identify.FingerprintHandles
     tcp: tcp.TcpHandles
 
@@ -74,11 +67,7 @@ def acquire(task: Task) -> Handles:
     """
     terms = _read_terms(task)
     fingerprints = identify.acquire(task)
-    try:
-        canary = socket.create_server(("127.0.0.1", 0))
-    except OSError:
-        canary = None
-    return Handles(task.targets, terms, canary, fingerprints, tcp.acquire())
+    return Handles(task.targets, terms, loopback.open_listener(), fingerprints, tcp.acquire())
 
 
 def _read_terms(task: Task) -> Terms:
@@ -109,7 +98,7 @@ def observe(handles: Handles, emit: Emit) -> None:
     """Measure every target and tell it."""
     for target in handles.targets:
         emit.begin(target)
-    _tell_canary(handles, emit)
+    loopback.tell(handles.canary, handles.terms.gate, handles.terms.deadline, emit)
     looks = [look for target in handles.targets if (look := _planned(target, handles.terms, emit))]
     _Run(looks, handles, emit).measure()
 
@@ -132,7 +121,11 @@ class _Run:
 
     def measure(self) -> None:
         """Go through the phases, and tell all."""
-        deadline, pace, limit = self._terms.deadline, total_pace(self._lanes, self._terms), _descriptors()
+        deadline, pace, limit = (
+            self._terms.deadline,
+            total_pace(self._lanes, self._terms),
+            loopback.descriptors(),
+        )
         # UDP first: its ports are few, and a deadline cuts off the rest.
         UdpEngine(pace, limit).run(self._udp_lanes, deadline, self._lane_done, self._progress)
         engine = tcp.TcpEngine(self._tcp, pace, limit)
@@ -210,26 +203,3 @@ def _planned(target: Target, terms: Terms, emit: Emit) -> Look | None:
 
 def _answers(lane: Lane) -> bool:
     return not ANSWERS.isdisjoint(lane.states.values())
-
-
-def _tell_canary(handles: Handles, emit: Emit) -> None:
-    """Find a loopback listener with the same engine, then close it: it is no fact."""
-    if handles.canary is None:
-        emit.canary(Reason.UNREACHABLE, "No socket could be opened on 127.0.0.1; bring loopback up.")
-        return
-    with handles.canary as listener:
-        address, port = listener.getsockname()
-        lane = Lane(address, Pace(_CANARY_RATE), partial(handles.terms.gate.check, address), (port,))
-        deadline = min(handles.terms.deadline, time.monotonic() + _CANARY_SECONDS)
-        ConnectEngine(Pace(_CANARY_RATE), _descriptors()).run([lane], deadline, lambda _: None, lambda: None)
-    if lane.states.get(port) is State.OPEN:
-        emit.canary(None)
-    else:
-        emit.canary(Reason.NO_DATA, f"An open port of this host was not found open. {lane.detail}".strip())
-
-
-def _descriptors() -> int:
-    """Return how many connects may be under way; a quarter of the descriptors is left to others."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    spare = max(_SPARE_DESCRIPTORS, soft // 4)
-    return _IN_FLIGHT if soft == resource.RLIM_INFINITY else max(1, min(_IN_FLIGHT, soft - spare))
