@@ -101,7 +101,7 @@ def test_root_becomes_nobody_with_nothing(needs):
 
 
 def _check_common(state: dict) -> None:
-    soft, hard = state["limits"]["AS"]  # beyond what a child starts with, which is no more than a test's process
+    soft, hard = state["limits"]["AS"]  # beyond what a child starts with
     assert 512 << 20 < soft == hard < 1024 << 20
     assert state["limits"]["CPU"] == [60, 61]
     assert state["limits"]["NPROC"] == state["limits"]["FSIZE"] == state["limits"]["CORE"] == [0, 0]
