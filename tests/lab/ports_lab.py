@@ -307,7 +307,10 @@ def _netns(made: Lab, host: Host) -> str:
 
 
 def _remove(made: Lab, hosts: Sequence[Host]) -> None:
-    for host in hosts:  # their ends of the links go with them
+    # A namespace goes when the kernel finds the time, and its end of a link with it; the next lab wants the names.
+    for number, host in enumerate(hosts, start=2):
+        port = f"{made.bridge}.{number}"
+        subprocess.run(["ip", "link", "del", port], check=False, capture_output=True)
         subprocess.run(["ip", "netns", "del", _netns(made, host)], check=False, capture_output=True)
     subprocess.run(["ip", "link", "del", made.bridge], check=False, capture_output=True)
 
