@@ -25,6 +25,7 @@ from secmon.core.binding import bind
 from secmon.core.codec import encode
 from secmon.core.configuration import Configuration, PathSetting
 from secmon.core.contract import Unavailable
+from secmon.core.expected import expected_by_agent
 from secmon.core.hosts import Own
 from secmon.core.manifest import MANIFEST
 from secmon.core.overrides import load_overrides
@@ -340,6 +341,7 @@ def _bind(
         state_dir=handles.state_dir,
         lang=_language(handles),
         resident=handles.invocation.command == "run",
+        expected=expected_by_agent(chosen.assets, content, registry),
     )
 
 
