@@ -1,14 +1,13 @@
 """Measure the promise "all recording rules together <= 1 s per evaluation at 5,000 agents".
 
-The shipped rules run in a real Prometheus, which scrapes the pages of 5,000 agents and the page of their inventory
-from one server on loopback, each once a minute. The pages are those of the real exporters, over generated
-observations: four checks, some 160 series an agent, nine assets in ten not always on, some agents that do not
-answer, some checks that are not recent. A figure is the sum of what Prometheus says that each rule took, the
-median of some evaluations. Beside it stands one query for the scores of units as one would write it without the
-rules, over the points of every check, with neither memory nor disbelief.
+The shipped rules run in a real Prometheus, which scrapes the pages of 5,000 agents and the page of their
+inventory from one server on loopback, each once a minute. The pages are those of the real exporters, over
+generated observations: four checks, some 160 series an agent, nine assets in ten not always on, some
+agents that do not answer, some checks that are not recent. The figure is the sum of what Prometheus says
+of each rule, the median of some evaluations. Beside it stands one query for the scores of units as one
+would write it without the rules, over the points of every check, with neither memory nor disbelief.
 
-What the rules record is compared with what Python makes of the same province. It takes five minutes and 4 GB;
-needs Debian's package prometheus.
+What the rules record is compared with what Python makes of the same province. It takes five minutes and 4 GB.
 """
 
 from __future__ import annotations
@@ -186,6 +185,7 @@ def row(
         },
         "max_age": availability.max_age_seconds,
         "speaks": availability.speaks_seconds,
+        "watchers": [],
         "weight": weight_of(asset.level),
         "maintenance": False,
         "possible": possible,
@@ -200,7 +200,7 @@ def expect(state: AssetState, availability: words.Availability, now: float) -> S
 
 
 class Server:
-    """Serves the pages on loopback; what has no page is closed without an answer, like an agent that is off."""
+    """Serves the pages on loopback; what has no page is closed without an answer."""
 
     def __init__(self) -> None:
         self.pages: dict[str, bytes] = {}

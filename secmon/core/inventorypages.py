@@ -88,6 +88,7 @@ def _asset_row(inventory: Inventory, entry: InventoryAsset, speaker: str, now: f
         },
         "max_age": entry.availability.max_age_seconds,
         "speaks": entry.availability.speaks_seconds,
+        "watchers": [agent for agent in entry.watched_by if agent != speaker],
         "weight": weight_of(asset.level),
         "maintenance": entry.in_maintenance(now),
     }

@@ -29,6 +29,7 @@ INFO: Final = _gauge(
 POSSIBLE: Final = _gauge(
     "points_possible", "asset check", "Points that the rules of accepted packs are worth on the asset."
 )
+WATCH: Final = _gauge("watch_info", "asset agent", "Agents that may speak of the asset beside that one.")
 POINTS: Final = _gauge(
     "asset_points_possible",
     "asset",
@@ -49,6 +50,7 @@ MADE: Final = _gauge("timestamp_seconds", "", "When this page was made.")
 FAMILIES: Final[tuple[MetricSpec, ...]] = (
     MADE,
     INFO,
+    WATCH,
     POINTS,
     POSSIBLE,
     SPEAKS,
@@ -99,6 +101,8 @@ def _of_asset(row: Json) -> Iterator[tuple[MetricSpec, tuple[str, ...], float]]:
     yield INFO, tuple(info[label] for label in INFO.labels), 1
     yield WEIGHT, (asset,), row["weight"]
     yield MAINTENANCE, (asset,), row["maintenance"]
+    for agent in row["watchers"]:
+        yield WATCH, (asset, agent), 1
     yield POINTS, (asset,), sum(row["possible"].values())
     if row["speaks"] is not None:
         yield SPEAKS, (asset,), row["speaks"]

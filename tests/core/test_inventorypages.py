@@ -32,6 +32,7 @@ def test_a_row_says_all_that_rules_join_on(three):
         },
         "max_age": 86_400.0,
         "speaks": None,
+        "watchers": [],
         "weight": 8.0,
         "maintenance": True,
         "possible": {"ports": 3},

@@ -18,6 +18,7 @@ ROW = {
     },
     "max_age": 12 * 86400.0,
     "speaks": 24 * 86400.0,
+    "watchers": ["a2"],
     "weight": 4.0,
     "maintenance": True,
     "possible": {"ports": 12, "tls": 0},
@@ -38,6 +39,7 @@ def test_the_page_says_what_the_rows_say_and_a_parser_reads_it_back():
         for sample in families["secmon_inventory_max_age_seconds"]
     }
     assert ages == {("s1", "ports"): 12 * 86400, ("s1", "tls"): 12 * 86400}
+    assert families["secmon_inventory_watch_info"][0].labels == {"asset": "s1", "agent": "a2"}
     assert families["secmon_inventory_speaks_seconds"][0].value == 24 * 86400
     assert families["secmon_inventory_asset_points_possible"][0].value == 12
     assert families["secmon_inventory_timestamp_seconds"][0].value == 5
@@ -55,6 +57,7 @@ def test_the_labels_are_those_of_the_design():
     assert labels["points_possible"] == labels["max_age_seconds"] == ("asset", "check")
     assert labels["weight"] == labels["maintenance"] == labels["asset_points_possible"] == ("asset",)
     assert labels["speaks_seconds"] == ("asset",)
+    assert labels["watch_info"] == ("asset", "agent")
     assert labels["timestamp_seconds"] == ()
     assert labels["pack_accepted"] == ("pack", "sha256")
 
