@@ -90,11 +90,19 @@ sum by (unit, unit_kind, province) (
 
 @dataclass
 class Province:
-    """What is served, and what Python makes of it."""
+    """What is served, and of which assets: what is known of each, None where its agent does not answer."""
 
     pages: dict[str, bytes]
     targets: list[dict[str, Any]]
-    score: float
+    assets: list[tuple[Asset, AssetState | None, words.Availability]]
+
+    def score(self, now: float) -> float:
+        """Return what Python makes of it at an instant, in Unix seconds."""
+        members = [
+            Member(asset.id, asset.level, None if state is None else expect(state, availability, now))
+            for asset, state, availability in self.assets
+        ]
+        return aggregate(members).raw_score / 100
 
 
 def generate(port: int, now: float) -> Province:
@@ -102,7 +110,7 @@ def generate(port: int, now: float) -> Province:
     chance = random.Random(2026)
     renderer = Renderer(load())
     profiles = [{check: chance.randint(20, 300) for check in CHECKS} for _ in range(40)]
-    pages, targets, rows, members = {}, [], [], []
+    pages, targets, rows, assets = {}, [], [], []
     for number in range(AGENTS):
         unit, possible = number % UNITS, profiles[number % len(profiles)]
         asset = Asset(f"may-chu-{number:05}", f"don-vi-{unit:03}", level=1 + number % 4)
@@ -115,11 +123,11 @@ def generate(port: int, now: float) -> Province:
         labels = {"agent": agent, "site": f"diem-{unit:03}", "__metrics_path__": f"/{number}"}
         targets.append({"targets": [f"127.0.0.1:{port}"], "labels": labels})
         rows.append(row(asset, agent, possible, availability))
-        members.append(Member(asset.id, asset.level, None if silent else expect(state, availability, now)))
+        assets.append((asset, None if silent else state, availability))
     packs = [{"pack": PACK.name, "sha256": PACK.sha256, "accepted": True}]
     page = inventory_page.render({"made": now, "assets": rows, "packs": packs})
     pages["/inventory"] = gzip.compress(page.encode(), 1)
-    return Province(pages, targets, aggregate(members).raw_score / 100)
+    return Province(pages, targets, assets)
 
 
 def imagine(asset: Asset, possible: dict[str, int], chance: random.Random, now: float) -> AssetState:
@@ -325,10 +333,10 @@ def measure(folder: pathlib.Path) -> dict[str, Any]:
                 name: round(1000 * each[name], 1) for name in sorted(each, key=each.__getitem__)[-8:][::-1]
             },
             "raw_unit_scores_seconds": raw,
-            "series": prometheus.value("prometheus_tsdb_head_series"),
+            "series": prometheus.get("status/tsdb")["headStats"]["numSeries"],
             "memory_gib": prometheus.memory_gib(),
             "score": prometheus.value("province:secmon_score:ratio"),
-            "score_python": province.score,
+            "score_python": province.score(prometheus.value("timestamp(province:secmon_score:ratio)")),
         }
 
 
