@@ -32,7 +32,7 @@ POSSIBLE: Final = _gauge(
 WATCH: Final = _gauge("watch_info", "asset agent", "Agents that may speak of the asset beside that one.")
 POINTS: Final = _gauge(
     "asset_points_possible",
-    "asset",
+    "asset agent unit unit_kind province level",
     "Points that the rules of accepted packs are worth, all checks together.",
 )
 MAX_AGE: Final = _gauge(
@@ -41,6 +41,7 @@ MAX_AGE: Final = _gauge(
 SPEAKS: Final = _gauge(
     "speaks_seconds", "asset", "How long the last words about an asset that is not always on hold."
 )
+LEVEL_WEIGHT: Final = _gauge("level_weight", "level", "What each asset of a level weighs.")
 WEIGHT: Final = _gauge("weight", "asset", "What the asset weighs in its unit and in the province.")
 MAINTENANCE: Final = _gauge("maintenance", "asset", "Whether the asset is in maintenance.")
 ACCEPTED: Final = _gauge(
@@ -55,6 +56,7 @@ FAMILIES: Final[tuple[MetricSpec, ...]] = (
     POSSIBLE,
     SPEAKS,
     MAX_AGE,
+    LEVEL_WEIGHT,
     WEIGHT,
     MAINTENANCE,
     ACCEPTED,
@@ -75,6 +77,8 @@ def render(value: Json) -> str:
     """
     samples: _Samples = [(MADE, (), value["made"])]
     samples += [sample for row in value["assets"] for sample in _of_asset(row)]
+    weights = {row["info"]["level"]: row["weight"] for row in value["assets"]}
+    samples += [(LEVEL_WEIGHT, (level,), weight) for level, weight in sorted(weights.items())]
     samples += [(ACCEPTED, (row["pack"], row["sha256"]), row["accepted"]) for row in value["packs"]]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(samples))
@@ -103,7 +107,7 @@ def _of_asset(row: Json) -> Iterator[tuple[MetricSpec, tuple[str, ...], float]]:
     yield MAINTENANCE, (asset,), row["maintenance"]
     for agent in row["watchers"]:
         yield WATCH, (asset, agent), 1
-    yield POINTS, (asset,), sum(row["possible"].values())
+    yield POINTS, tuple(info[label] for label in POINTS.labels), sum(row["possible"].values())
     if row["speaks"] is not None:
         yield SPEAKS, (asset,), row["speaks"]
     for check, points in row["possible"].items():

@@ -44,6 +44,8 @@ def test_the_page_says_what_the_rows_say_and_a_parser_reads_it_back():
     assert families["secmon_inventory_asset_points_possible"][0].value == 12
     assert families["secmon_inventory_timestamp_seconds"][0].value == 5
     assert families["secmon_inventory_weight"][0].value == 4
+    (weight,) = families["secmon_inventory_level_weight"]
+    assert (weight.labels, weight.value) == ({"level": "3"}, 4)
     assert families["secmon_inventory_maintenance"][0].value == 1
     (pack,) = families["secmon_inventory_pack_accepted"]
     assert (pack.labels, pack.value) == ({"pack": "builtin", "sha256": "ab"}, 0)
@@ -55,7 +57,8 @@ def test_the_labels_are_those_of_the_design():
         "asset", "agent", "unit", "unit_kind", "province", "level", "platform", "roles", "site",
     )  # fmt: skip
     assert labels["points_possible"] == labels["max_age_seconds"] == ("asset", "check")
-    assert labels["weight"] == labels["maintenance"] == labels["asset_points_possible"] == ("asset",)
+    assert labels["weight"] == labels["maintenance"] == ("asset",)
+    assert labels["asset_points_possible"] == ("asset", "agent", "unit", "unit_kind", "province", "level")
     assert labels["speaks_seconds"] == ("asset",)
     assert labels["watch_info"] == ("asset", "agent")
     assert labels["timestamp_seconds"] == ()

@@ -37,7 +37,7 @@ def _not_while(value: int) -> Values:
     return f"{value}+0x19", "", f"{value}+0x49"
 
 
-_ONCE: Final = ("timestamp", "accepted", "stranger")
+_ONCE: Final = ("timestamp", "accepted", "stranger", "weight")
 """Series that stand once, not for each of the two assets."""
 _CLOCK: Final = ("0+60x19", "1200+60x79", "6000+60x49")
 
@@ -63,7 +63,7 @@ class Case:
 
 _AGENT: Final = {"agent": "g1", "site": "dc1", "unit": "u1"}
 _ASSET: Final = _AGENT | {"asset": "a1"}
-_OF_UNIT: Final = _ASSET | {"unit_kind": "commune", "province": "p"}
+_OF_UNIT: Final = _ASSET | {"unit_kind": "commune", "province": "p", "level": "1"}
 CASES: Final = {
     "SecmonInventoryMissing": Case(
         {}, "critical", 75, {"inventory": _not_while(1), "timestamp": _not_while(1)}
@@ -171,13 +171,14 @@ def _world(number: int, faults: Mapping[str, Values]) -> Iterator[tuple[str, str
 def _inventory(number: int) -> dict[str, tuple[str, Values]]:
     asset = {"asset": f"a{number}"}
     of = {"unit": "u1", "unit_kind": "commune", "province": "p", "site": "dc1"}
-    info = asset | {"agent": f"g{number}"} | of | CLAIM
+    own = asset | {"agent": f"g{number}"}
+    counted = own | {name: of[name] for name in ("unit", "unit_kind", "province")} | {"level": CLAIM["level"]}
     return {
         "timestamp": (_series("inventory_timestamp_seconds"), _always(1)),
-        "inventory": (_series("inventory_asset_info", **info), _always(1)),
+        "inventory": (_series("inventory_asset_info", **own, **of, **CLAIM), _always(1)),
         "watch": (_series("inventory_watch_info", agent="g8", **asset), _always(1)),
-        "possible": (_series("inventory_asset_points_possible", **asset), _always(10)),
-        "weight": (_series("inventory_weight", **asset), _always(1)),
+        "possible": (_series("inventory_asset_points_possible", **counted), _always(10)),
+        "weight": (_series("inventory_level_weight", level="1"), _always(1)),
         "maintenance": (_series("inventory_maintenance", **asset), _always(number - 1)),
         "accepted": (_series("inventory_pack_accepted", pack="secmon", sha256="aa"), _always(1)),
     }

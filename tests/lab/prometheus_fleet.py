@@ -317,15 +317,15 @@ def _points(fleet: Fleet, asset: Asset, step: int, looks: list[Page], part: str)
     """Return the points of an asset that its pages handed over, as old as they are now; the lower of two figures counts."""
     now = fleet.now
     told = [page.assets[asset.id].told(step * STEP + page.ahead) for page in looks]
-    points = min(getattr(one.recent, part) for one in told)
+    asleep = step < fleet.steps and asset.max_age > DAY
+    fading = freshness(step * STEP - RECENT_SECONDS, now, asset.max_age) if asleep else 1.0
+    points = fading * min(getattr(one.recent, part) for one in told)
     for check in {item.check for one in told for item in one.ageing}:
         items = [item for one in told for item in one.ageing if item.check == check]
         fresh = freshness(min(item.last_complete for item in items), now, asset.max_age)
         points += fresh * min(getattr(item.points, part) for item in items)
     surplus = max(one.recent.possible for one in told) - sum(asset.possible.values())
-    asleep = step < fleet.steps and asset.max_age > DAY
-    fading = freshness(step * STEP - RECENT_SECONDS, now, asset.max_age) if asleep else 1.0
-    return fading * max(0.0, points - max(0, surplus))
+    return max(0.0, points - max(0, surplus))
 
 
 def by_check(fleet: Fleet, asset: Asset) -> Score | None:

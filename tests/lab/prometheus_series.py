@@ -77,6 +77,8 @@ def _inventory_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
 
 def _inventory(fleet: Fleet) -> Iterator[tuple[str, float]]:
     yield _series("secmon_inventory_timestamp_seconds", {}), 1
+    for level in {asset.level for asset in fleet.assets}:
+        yield _series("secmon_inventory_level_weight", {"level": str(level)}), 2 ** (level - 1)
     for asset in fleet.assets:
         own = {"asset": asset.id}
         labels = own | {
@@ -90,9 +92,9 @@ def _inventory(fleet: Fleet) -> Iterator[tuple[str, float]]:
             "site": "dc1",
         }
         yield _series("secmon_inventory_asset_info", labels), 1
-        yield _series("secmon_inventory_weight", own), 2 ** (asset.level - 1)
         yield _series("secmon_inventory_maintenance", own), asset.maintenance
-        yield _series("secmon_inventory_asset_points_possible", own), sum(asset.possible.values())
+        of = {name: labels[name] for name in ("asset", "agent", "unit", "unit_kind", "province", "level")}
+        yield _series("secmon_inventory_asset_points_possible", of), sum(asset.possible.values())
         if asset.max_age > DAY:
             yield _series("secmon_inventory_speaks_seconds", own), asset.speaks
     for pack, digests in PACKS.items():

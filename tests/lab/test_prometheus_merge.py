@@ -85,7 +85,7 @@ def test_the_rules_leave_the_province_as_it_was(needs, tmp_path, inventories):
     needs("promtool")
     before, after = inventories
     pages = (set(_page(before)), set(_page(after)))
-    series = [*_agents(), *_constants(), *((name, _while(name, *pages)) for name in set.union(*pages))]
+    series = [*_agents(), *_constants(), *((sample[0], _while(sample, *pages)) for sample in set.union(*pages))]
     tests = [
         _says("count(unit:secmon_score:ratio{unit_kind='commune'})", minute, count)
         for minute, count in (("9m", 2), ("12m", 1))
@@ -132,26 +132,25 @@ def _page(inventory):
             "unit_kind": inventory.units[asset.unit].kind,
             "province": inventory.province,
             "level": asset.level,
-            "platform": asset.platform.value,
-            "roles": ",".join(asset.roles),
-            "site": "",
         }
-        yield _series("inventory_asset_info", **labels)
+        claim = {"platform": asset.platform.value, "roles": ",".join(asset.roles), "site": ""}
+        yield _series("inventory_asset_info", **labels, **claim), 1
+        yield _series("inventory_asset_points_possible", **labels), POINTS[asset.id][3]
 
 
-def _while(name, before, after):
+def _while(sample, before, after):
     """Return the values of a series of the page that is replaced."""
-    if name in before and name in after:
-        return "1+0x30"
-    return "1+0x9 stale" if name in before else "_x10 1+0x20"
+    value = sample[1]
+    if sample in before and sample in after:
+        return f"{value}+0x30"
+    return f"{value}+0x9 stale" if sample in before else f"_x10 {value}+0x20"
 
 
 def _constants():
     yield _series("inventory_timestamp_seconds"), "1+0x30"
     yield _series("inventory_pack_accepted", pack="builtin", sha256="ab" * 32), "1+0x30"
-    for asset, points in POINTS.items():
-        yield _series("inventory_weight", asset=asset), f"{2 ** (LEVELS[asset] - 1)}+0x30"
-        yield _series("inventory_asset_points_possible", asset=asset), f"{points[3]}+0x30"
+    for level in set(LEVELS.values()):
+        yield _series("inventory_level_weight", level=level), f"{2 ** (level - 1)}+0x30"
 
 
 def _agents():

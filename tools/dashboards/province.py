@@ -179,7 +179,7 @@ def _rules(outcomes: str) -> str:
 
 
 def _trust() -> Section:
-    unaccepted = "(agent:secmon_packs_accepted:bool == 0)"
+    unaccepted = "agent:secmon_packs_refused:bool"
     silent = grid(
         province.NOT_REPORTING,
         (f"count by (agent, site, unit) ({PROVINCE.silent})",),
