@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RECENT_SECONDS: Final = 43_200.0
 """The longest interval of a check (core.checksettings), and half of the shortest max_age."""
+BEHIND_SECONDS: Final = 39_600.0
+"""How far behind an agent's clock may be: with more, what it calls recent might be older than max_age."""
 
 
 @dataclass(frozen=True, slots=True)

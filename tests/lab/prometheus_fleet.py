@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from secmon.core.fleet import Member, Total, aggregate, merge
-from secmon.core.handover import RECENT_SECONDS, hand_over
-from secmon.core.score import FORMULA, Points, Score, freshness, score
+from secmon.core.handover import BEHIND_SECONDS, RECENT_SECONDS, hand_over
+from secmon.core.score import CLOCK_SKEW_SECONDS, FORMULA, Points, Score, freshness, score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -281,7 +281,7 @@ def is_believed(fleet: Fleet, asset: Asset, looks: list[Page]) -> bool:
     return (
         claims == {(asset.platform, asset.level, asset.roles)}
         and _packs_accepted(mine)
-        and all(-39_600 <= page.ahead <= 300 for page in looks)
+        and all(-BEHIND_SECONDS <= page.ahead <= CLOCK_SKEW_SECONDS for page in looks)
     )
 
 

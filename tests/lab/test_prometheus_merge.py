@@ -85,7 +85,11 @@ def test_the_rules_leave_the_province_as_it_was(needs, tmp_path, inventories):
     needs("promtool")
     before, after = inventories
     pages = (set(_page(before)), set(_page(after)))
-    series = [*_agents(), *_constants(), *((sample[0], _while(sample, *pages)) for sample in set.union(*pages))]
+    series = [
+        *_agents(),
+        *_constants(),
+        *((sample[0], _while(sample, *pages)) for sample in set.union(*pages)),
+    ]
     tests = [
         _says("count(unit:secmon_score:ratio{unit_kind='commune'})", minute, count)
         for minute, count in (("9m", 2), ("12m", 1))

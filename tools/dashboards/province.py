@@ -131,7 +131,8 @@ def _grades() -> Section:
         "E": f"{score} < {d}",
     }
     counts = (
-        Query(f"count({vector})", letter, style.GRADE_COLOURS[letter]) for letter, vector in graded.items()
+        Query(or_zero(f"count({vector})", PROVINCE.inventory), letter, style.GRADE_COLOURS[letter])
+        for letter, vector in graded.items()
     )
     return Section(
         Words("Hạng của tài sản", "Grades of assets"),

@@ -90,13 +90,14 @@ def _assets() -> Section:
         f" or group by (asset) (asset:secmon_asleep:timestamp and on (agent, asset) {mine})"
         f" or 0 * group by (asset) ({mine})"
     )
+    maintained = f"max by (asset) (asset:secmon_maintenance:bool and on (asset) {mine})"
     score, accepted, coverage = (
         f"max by (asset) (asset:secmon_{name}:ratio{_U})" for name in ("score", "accepted", "coverage")
     )
     values = (
         (held, Words("Trạng thái", "State"), style.STATE),
         (
-            f"max by (asset) (asset:secmon_maintenance:bool and on (asset) {mine}) or 0 * group by (asset) ({mine})",
+            f"{maintained} or 0 * group by (asset) ({mine})",
             Words("Bảo trì", "Maintenance"),
             style.MAINTAINED,
         ),
