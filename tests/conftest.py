@@ -29,7 +29,7 @@ def _no_network(request: pytest.FixtureRequest):
     pytest_socket.enable_socket()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def needs():
     """Skip by name: needs("nmap", "ip") for programs, needs(root=True) for root."""
 

@@ -7,26 +7,22 @@ read with the same limits as any other. `observe` reads all the rest without pri
 
 from __future__ import annotations
 
-import contextlib
 import encodings.idna  # noqa: F401  # str.encode("idna") would import it after the privilege drop
 import json
 import os
-import socket
-import stat
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from secmon import __version__
 from secmon.agent.namedfiles import check_named_files
+from secmon.agent.settingsfile import DEFAULTS, find_own, read_configuration
 from secmon.agent.webfiles import OpenWeb, check_web, open_web, protected
 from secmon.core.assemble import Parts, assemble
 from secmon.core.binding import bind
 from secmon.core.codec import encode
 from secmon.core.configuration import Configuration, PathSetting
-from secmon.core.contract import Unavailable
 from secmon.core.expected import expected_by_agent
-from secmon.core.hosts import Own
 from secmon.core.manifest import MANIFEST
 from secmon.core.overrides import load_overrides
 from secmon.core.plan import Pack
@@ -35,12 +31,9 @@ from secmon.core.rule import Fault, Place
 from secmon.core.rules import load_rules, rule_ids
 from secmon.core.ruletests import run_tests
 from secmon.core.sections import BUILTIN
-from secmon.core.settings import read_settings
 from secmon.core.targets import COMMAND_LINE, choose
 from secmon.core.waiverfiles import load_waivers
-from secmon.sources import packs, paths, yaml
-from secmon.sources.files import open_regular, read_all
-from secmon.sources.net import own_addresses
+from secmon.sources import packs, paths
 from secmon.sources.serials import key_of
 from secmon.sources.trust import OpenTrust, open_trust, read_trust
 
@@ -49,6 +42,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from secmon.core.contract import Registry
+    from secmon.core.hosts import Own
     from secmon.core.manifest import PackUse
     from secmon.core.plan import Invocation
     from secmon.core.rule import Override, Profile, Rule, Waiver
@@ -59,7 +53,6 @@ EXIT_FAULTS: Final = 2
 FAULT_LIMIT: Final = 5000
 """Faults that are told; a file of another kind can hold a mistake in every word."""
 
-DEFAULTS: Final = "built-in defaults"
 _SERVING: Final = ("run", "config check")  # commands for which it matters how the page is served
 
 
@@ -117,9 +110,7 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
     faults: list[Fault] = []
     own = find_own()
     path = paths.find_configuration(invocation.config, invocation.environment)
-    document, sha256 = read_configuration(path, faults) if path else (None, "")
-    configuration, found = read_settings(document, path or DEFAULTS, registry, own)
-    faults += found
+    configuration, sha256 = read_configuration(path, registry, own, faults)
     packs.allow_open_files()
     opened = tuple(open_packs(configuration, invocation, faults))
     faults += check_named_files(invocation)
@@ -143,40 +134,6 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
         web=web,
         settings=frozenset({path or DEFAULTS, web_config.path if web_config is not None else ""}),
     )
-
-
-def find_own() -> Own:
-    """Return what this host is called."""
-    addresses: frozenset[str] = frozenset()
-    with contextlib.suppress(Unavailable):  # then only loopback and names are known to be this host
-        addresses = own_addresses()
-    return Own(socket.gethostname(), addresses)
-
-
-def read_configuration(path: str, faults: list[Fault]) -> tuple[Any, str]:
-    """Read secmon.yml.
-
-    Args:
-        path: where it is.
-        faults: where it tells what is wrong with the file.
-
-    Returns:
-        Its document, None where it cannot be read, and its digest.
-    """
-    top = Place(path, 1, 1)
-    try:
-        fd = open_regular(path)
-        mode = os.fstat(fd).st_mode
-        data = read_all(fd, yaml.SIZE_LIMIT, path)
-    except Unavailable as error:
-        faults.append(Fault(top, "", error.detail, "`secmon config init` writes an example"))
-        return None, ""
-    if mode & stat.S_IWOTH:
-        faults.append(Fault(top, "", "everybody may write this file", f"chmod o-w {path}"))
-        return None, ""
-    document = yaml.read(data, path)
-    faults.extend(document.faults)
-    return document.value, packs.digest(data)
 
 
 def open_packs(

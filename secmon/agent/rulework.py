@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from secmon.agent import config
+from secmon.agent.settingsfile import find_own, read_configuration
 from secmon.core.binding import bind
 from secmon.core.configuration import PathSetting
 from secmon.core.cursor import show
@@ -22,7 +23,6 @@ from secmon.core.packcontent import is_configuration, load_content, use_of
 from secmon.core.rule import Fault, Place
 from secmon.core.rulerows import explanation_row, outcomes_row, rule_row
 from secmon.core.rules import is_profile, rule_ids
-from secmon.core.settings import read_settings
 from secmon.core.targets import COMMAND_LINE, choose
 from secmon.core.waivers import find_doubtful
 from secmon.sources import packs, paths, yaml
@@ -97,12 +97,10 @@ def acquire(registry: Registry, invocation: Invocation) -> Handles:
         What `observe` needs; mistakes are in its faults.
     """
     faults: list[Fault] = []
-    own = config.find_own()
+    own = find_own()
     typed = _paths_typed(invocation)
     path = "" if typed else paths.find_configuration(invocation.config, invocation.environment)
-    document, _ = config.read_configuration(path, faults) if path else (None, "")
-    configuration, found = read_settings(document, path or config.DEFAULTS, registry, own)
-    faults += found
+    configuration, _ = read_configuration(path, registry, own, faults)
     packs.allow_open_files()
     background: list[packs.OpenPack] = []
     if typed:

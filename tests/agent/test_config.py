@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from secmon.agent import config
+from secmon.agent import config, settingsfile
 from secmon.checks import load
 from secmon.core.codec import decode
 from secmon.core.plan import ChildPlan, CorePlan, Invocation
@@ -36,7 +36,7 @@ RULE = """rules:
 @pytest.fixture(autouse=True)
 def _no_netlink(monkeypatch):
     """The lab looks at real interfaces."""
-    monkeypatch.setattr(config, "own_addresses", lambda: frozenset({"127.0.0.1", "192.0.2.7"}))
+    monkeypatch.setattr(settingsfile, "own_addresses", lambda: frozenset({"127.0.0.1", "192.0.2.7"}))
 
 
 @pytest.fixture
@@ -307,10 +307,10 @@ def test_nothing_is_imported_once_privileges_are_gone():
     """What lies under a folder that only root may enter cannot be imported any more."""
     script = (
         "import io, sys\n"
-        "from secmon.agent import config\n"
+        "from secmon.agent import config, settingsfile\n"
         "from secmon.checks import load\n"
         "from secmon.core.plan import Invocation\n"
-        "config.own_addresses = frozenset\n"
+        "settingsfile.own_addresses = frozenset\n"
         "for more in ({'targets': ('tỉnh.vn:443', '203.0.113.0/28')}, {'config': sys.argv[1]}):\n"
         "    handles = config.acquire(load(), Invocation('scan', **more))\n"
         "    before = set(sys.modules)\n"

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from secmon.agent import config, inventorywork
+from secmon.agent import config, inventorywork, settingsfile
 from secmon.checks import load
 from secmon.core.model import Platform, Role
 from secmon.core.plan import Invocation
@@ -105,7 +105,7 @@ def test_points_are_those_of_an_agent_with_the_same_platform_roles_and_level(
     ask, builtin, tmp_path, monkeypatch
 ):
     """Every role at every level, from inside and from outside on each platform."""
-    monkeypatch.setattr(config, "own_addresses", lambda: frozenset({"127.0.0.1"}))
+    monkeypatch.setattr(settingsfile, "own_addresses", lambda: frozenset({"127.0.0.1"}))
     systems, assets, watches, expected = [], [], [], {}
     for level in range(1, 6):
         roles = list(Role)[2 * level - 2 : 2 * level] or [Role.SERVER]

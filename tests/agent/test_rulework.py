@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from secmon.agent import config, rulework
+from secmon.agent import config, rulework, settingsfile
 from secmon.checks import load
 from secmon.core.plan import Invocation
 from tests.support.rulebook import REGISTRY
@@ -33,7 +33,7 @@ RULE = """rules:
 @pytest.fixture(autouse=True)
 def _no_netlink(monkeypatch):
     """The lab looks at real interfaces."""
-    monkeypatch.setattr(config, "own_addresses", lambda: frozenset({"127.0.0.1"}))
+    monkeypatch.setattr(settingsfile, "own_addresses", lambda: frozenset({"127.0.0.1"}))
     monkeypatch.setattr(config.paths, "CONFIGURATION", "/nowhere/secmon.yml")
 
 
@@ -306,10 +306,10 @@ def test_nothing_is_imported_once_privileges_are_gone():
     """What lies under a folder that only root may enter cannot be imported any more."""
     script = (
         "import io, sys\n"
-        "from secmon.agent import config, rulework\n"
+        "from secmon.agent import config, rulework, settingsfile\n"
         "from secmon.checks import load\n"
         "from secmon.core.plan import Invocation\n"
-        "config.own_addresses = frozenset\n"
+        "settingsfile.own_addresses = frozenset\n"
         "config.paths.CONFIGURATION = '/nowhere'\n"
         "for command, more in (('check', {'rules': (sys.argv[1],)}), ('check', {}), ('test', {}), ('list', {}),\n"
         "                      ('explain', {'rule': 'ports.telnet-exposed'})):\n"

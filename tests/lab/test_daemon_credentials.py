@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -39,25 +36,15 @@ def blocks():
 
 
 @pytest.fixture(scope="module")
-def container(tmp_path_factory):
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    for program in ("mmdebstrap", "systemd-nspawn", "nsenter"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs the program {program}")
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("needs Python 3.11, that of the container")
-    from tests.support.container import Container
-
-    with Container(tmp_path_factory.mktemp("container")) as made:
-        furnish(made.root, renew())
-        made.boot()
-        made.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
-        made.run("ip", "address", "add", f"{ADDRESS}/24", "dev", "lan0")
-        made.run("ip", "link", "set", "lan0", "up")
-        started = made.run("systemctl", "start", "secmon")
-        assert started.returncode == 0, made.run("journalctl", "-u", "secmon", "--no-pager").stdout
-        yield made
+def container(debian):
+    furnish(debian.root, renew())
+    debian.boot()
+    debian.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+    debian.run("ip", "address", "add", f"{ADDRESS}/24", "dev", "lan0")
+    debian.run("ip", "link", "set", "lan0", "up")
+    started = debian.run("systemctl", "start", "secmon")
+    assert started.returncode == 0, debian.run("journalctl", "-u", "secmon", "--no-pager").stdout
+    return debian
 
 
 NOW = time.time()

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,24 +16,14 @@ FAST = "agent: {name: vm}\nchecks:\n  ports: {interval: 10s}\n  traffic: {interv
 
 
 @pytest.fixture(scope="module")
-def booted(tmp_path_factory):
-    if os.geteuid() != 0:
-        pytest.skip("needs root")
-    for program in ("mmdebstrap", "systemd-nspawn", "nsenter"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs the program {program}")
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("needs Python 3.11, that of the container")
-    from tests.support.container import Container
-
-    with Container(tmp_path_factory.mktemp("container")) as made:
-        (made.root / "etc/secmon").mkdir(mode=0o755)
-        made.boot()
-        made.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
-        for name, address in (("lan0", "10.99.0.1/24"), ("lan1", "10.99.1.1/24")):
-            made.run("ip", "address", "add", address, "dev", name)
-            made.run("ip", "link", "set", name, "up")
-        yield made
+def booted(debian):
+    (debian.root / "etc/secmon").mkdir(mode=0o755)
+    debian.boot()
+    debian.run("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+    for name, address in (("lan0", "10.99.0.1/24"), ("lan1", "10.99.1.1/24")):
+        debian.run("ip", "address", "add", address, "dev", name)
+        debian.run("ip", "link", "set", name, "up")
+    return debian
 
 
 @pytest.fixture

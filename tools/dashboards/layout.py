@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from secmon.core.words import Words
 from tools.dashboards import links
 from tools.dashboards.panels import SOURCE
+from tools.dashboards.scope import PROVINCE
 from tools.dashboards.sdk import JSONEncoder, model
 from tools.dashboards.style import block, both
 
@@ -71,6 +72,13 @@ class Variable:
         """Return the choice that every dashboard begins with."""
         label = Words("Tỉnh", "Province")
         return cls("province", label, "label_values(province:secmon_score:ratio, province)")
+
+    @classmethod
+    def unit_kind(cls) -> Self:
+        """Return the choice of kinds of unit in the chosen province."""
+        label = Words("Loại đơn vị", "Kind of unit")
+        query = f"label_values(unit_kind:secmon_score:ratio{{{PROVINCE.where}}}, unit_kind)"
+        return cls("unit_kind", label, query, many=True)
 
 
 @dataclass(frozen=True, slots=True)

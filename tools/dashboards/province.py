@@ -30,15 +30,7 @@ def dashboard() -> Dashboard:
             "Toàn tỉnh: điểm, độ phủ, xếp hạng, việc cần sửa và những nơi không có tin.",
             "The whole province: score, coverage, ranking, what to repair, and whom nobody hears.",
         ),
-        variables=(
-            Variable.province(),
-            Variable(
-                "unit_kind",
-                Words("Loại đơn vị", "Kind of unit"),
-                f"label_values(unit_kind:secmon_score:ratio{_P}, unit_kind)",
-                many=True,
-            ),
-        ),
+        variables=(Variable.province(), Variable.unit_kind()),
         sections=(_overview(), _trend(), _ranking(), _grades(), _repair(), _trust(), _alerts()),
     )
 

@@ -9,12 +9,12 @@ from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
 from tools.dashboards.panels import Column, Query, figures, grid, lines
-from tools.dashboards.scope import KIND, UNIT, days, gain, or_zero
+from tools.dashboards.scope import KIND, PROVINCE, UNIT, days, gain, or_zero
 from tools.dashboards.style import COUNT, COVERED, FAULTS, FLOOR, GRADED
 from tools.dashboards.texts import common, unit
 
 _U: Final = f"{{{UNIT.where}}}"
-_P: Final = '{province="$province"}'
+_P: Final = f"{{{PROVINCE.where}}}"
 
 
 def dashboard() -> Dashboard:
@@ -28,12 +28,7 @@ def dashboard() -> Dashboard:
         ),
         variables=(
             Variable.province(),
-            Variable(
-                "unit_kind",
-                Words("Loại đơn vị", "Kind of unit"),
-                f"label_values(unit_kind:secmon_score:ratio{_P}, unit_kind)",
-                many=True,
-            ),
+            Variable.unit_kind(),
             Variable(
                 "unit",
                 Words("Đơn vị", "Unit"),

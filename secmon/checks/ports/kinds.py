@@ -9,6 +9,24 @@ from secmon.core.model import Form, Vantage
 
 SCOPES: Final = ("loopback", "link", "container", "exposed")
 
+_PROTO: Final = FieldSpec(
+    "proto",
+    FieldType.TEXT,
+    "Transport protocol",
+    "Giao thức tầng giao vận",
+    values=("tcp", "udp", "sctp"),
+)
+"""From inside; a look from outside asks no SCTP."""
+
+_PORT: Final = FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng")
+
+_SYSTEMD_UNIT: Final = FieldSpec(
+    "systemd_unit",
+    FieldType.TEXT,
+    "systemd unit that opened it, null for none",
+    "Đơn vị systemd đã mở cổng, null nếu không có",
+)
+
 LISTENER: Final = KindSpec(
     name="listener",
     key=("netns", "proto", "address", "port_key"),
@@ -19,13 +37,7 @@ LISTENER: Final = KindSpec(
             "Network namespace: `host`, or the name of the container or unit that has its own",
             "Không gian tên mạng: `host`, hoặc tên container hay đơn vị có không gian riêng",
         ),
-        FieldSpec(
-            "proto",
-            FieldType.TEXT,
-            "Transport protocol",
-            "Giao thức tầng giao vận",
-            values=("tcp", "udp", "sctp"),
-        ),
+        _PROTO,
         FieldSpec(
             "address",
             FieldType.ADDRESS,
@@ -40,7 +52,7 @@ LISTENER: Final = KindSpec(
             "Cổng dùng để nhận dạng: số cổng, hoặc `ephemeral` kèm đơn vị hay uid với cổng UDP mà nhân "
             "có thể đã tự chọn",
         ),
-        FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng"),
+        _PORT,
         FieldSpec(
             "family",
             FieldType.TEXT,
@@ -70,12 +82,7 @@ LISTENER: Final = KindSpec(
             "Loại địa chỉ; null với loopback, link-local và multicast",
             values=("public", "private", "cgnat", "ula", "wildcard"),
         ),
-        FieldSpec(
-            "systemd_unit",
-            FieldType.TEXT,
-            "systemd unit that opened it, null for none",
-            "Đơn vị systemd đã mở cổng, null nếu không có",
-        ),
+        _SYSTEMD_UNIT,
         FieldSpec(
             "user",
             FieldType.TEXT,
@@ -123,13 +130,7 @@ PUBLISHED: Final = KindSpec(
     name="published",
     key=("proto", "address", "port", "to_address", "to_port"),
     fields=(
-        FieldSpec(
-            "proto",
-            FieldType.TEXT,
-            "Transport protocol",
-            "Giao thức tầng giao vận",
-            values=("tcp", "udp", "sctp"),
-        ),
+        _PROTO,
         FieldSpec(
             "address",
             FieldType.ADDRESS,
@@ -167,14 +168,8 @@ REACHABILITY: Final = KindSpec(
             "Host as the look from outside named it",
             "Máy, như lần nhìn từ ngoài đã ghi",
         ),
-        FieldSpec(
-            "proto",
-            FieldType.TEXT,
-            "Transport protocol",
-            "Giao thức tầng giao vận",
-            values=("tcp", "udp", "sctp"),
-        ),
-        FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng"),
+        _PROTO,
+        _PORT,
         FieldSpec(
             "listening",
             FieldType.BOOLEAN,
@@ -182,12 +177,7 @@ REACHABILITY: Final = KindSpec(
             "Máy này đang lắng nghe cổng đó, không chỉ trên loopback",
         ),
         FieldSpec("reachable", FieldType.BOOLEAN, "It was reached from outside", "Từ ngoài kết nối được"),
-        FieldSpec(
-            "systemd_unit",
-            FieldType.TEXT,
-            "systemd unit that opened it, null for none",
-            "Đơn vị systemd đã mở cổng, null nếu không có",
-        ),
+        _SYSTEMD_UNIT,
     ),
     sources={Form.LOCAL: (Vantage.INSIDE,)},
     when="join",
@@ -239,7 +229,7 @@ PORT: Final = KindSpec(
         FieldSpec(
             "proto", FieldType.TEXT, "Transport protocol", "Giao thức tầng giao vận", values=("tcp", "udp")
         ),
-        FieldSpec("port", FieldType.INTEGER, "Port number", "Số cổng"),
+        _PORT,
         FieldSpec(
             "state",
             FieldType.TEXT,

@@ -11,10 +11,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports.probe.tcpinfo import tcp_info
+from secmon.checks.ports.probe.turns import Turn
 from secmon.checks.ports.sweep import LEAST_WINDOW, State
 
 if TYPE_CHECKING:
-    from secmon.checks.ports.probe.lane import Lane
     from secmon.core.model import Reason
 
 CONNECTED: Final = frozenset({0, errno.EISCONN})
@@ -38,31 +38,27 @@ class Stage(Enum):
 
 
 @dataclass(slots=True, eq=False)
-class Track:
-    """What an engine has left to do of a lane.
+class Track(Turn):
+    """What connecting has left to do of a lane.
 
     Attributes:
-        lane: the lane.
         waiting: ports to try, each with True for its second try.
         ending: connections that opened and wait for their reset to be sent.
         silent: ports that had no reply to one try.
-        in_flight: sockets that are open.
         retries: silent ports get a second try.
         slow: the last answer came after more than a second: each SYN will be repeated.
-        scouting: nothing is known of the way to the host. Its first packet goes alone, or the kernel would
-            keep all that go before the neighbour is found (RFC 826), and then let them go at once.
-        queued: stands in the heap of those that may send.
     """
 
-    lane: Lane
-    waiting: deque[tuple[int, bool]]
+    waiting: deque[tuple[int, bool]] = field(default_factory=deque)
     ending: deque[Attempt] = field(default_factory=deque)
     silent: list[int] = field(default_factory=list)
-    in_flight: int = 0
     retries: bool = False
     slow: bool = False
-    scouting: bool = True
-    queued: bool = False
+
+    @property
+    def has_packets(self) -> bool:
+        """Tell whether there is a try, or a reset that waits."""
+        return bool(self.ending or self.waiting)
 
     @property
     def done(self) -> bool:

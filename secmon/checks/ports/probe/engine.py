@@ -20,13 +20,11 @@ firewall is silent on all but the open ports, and each of these but one happened
 from __future__ import annotations
 
 import errno
-import heapq
-import itertools
-import os
 import select
 import socket
 import time
 from collections import deque
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from secmon.checks.ports.probe.attempts import (
@@ -41,6 +39,7 @@ from secmon.checks.ports.probe.attempts import (
     met,
     received,
 )
+from secmon.checks.ports.probe.turns import Turns, no_socket, unreachable
 from secmon.checks.ports.sweep import OF_THE_HOST, State
 from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
@@ -57,7 +56,6 @@ _RESET_SECONDS: Final = 0.15  # for how long a reset may wait: the ACK goes afte
 
 _HELD_PACKETS: Final = 3  # SYN, ACK, and the ACK of what the peer says; a doubtful port answered before
 _LOOK_SECONDS: Final = 0.1  # between looks at a window that is shut: nothing tells that it opened
-_NAP_SECONDS: Final = 0.003  # waking for each packet would cost more than the packets
 
 _EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
 _STARVED: Final = frozenset(
@@ -87,88 +85,40 @@ class ConnectEngine:
         finished: Callable[[Lane], None],
         tick: Callable[[], None],
     ) -> None:
-        """Connect until all is measured or the deadline is there; lanes that are not done stay as they are.
-
-        Args:
-            lanes: at most one for each address.
-            deadline: seconds of time.monotonic().
-            finished: called once with each lane, as soon as it is done.
-            tick: called often.
-        """
-        run = _Run(self._total, self._limit, self._hold_seconds, finished)
-        try:
-            run.until(deadline, lanes, tick)
-        finally:
-            run.close()
+        """Connect until all is measured or the deadline is there; arguments as of `lane.Engine.run`."""
+        with closing(_Run(self._total, self._limit, self._hold_seconds, finished)) as run:
+            for lane in lanes:
+                few = len(lane.ports) <= FEW
+                run.add(Track(lane, waiting=deque((port, False) for port in lane.ports), retries=few))
+            run.until(deadline, tick)
 
 
-class _Run:
+class _Run(Turns[Track, Attempt]):
     """One run over some lanes."""
 
     def __init__(
         self, total: Pace, limit: int, hold_seconds: float, finished: Callable[[Lane], None]
     ) -> None:
-        self._total = total
-        self._limit = limit
+        super().__init__(total, limit, finished)
         self._hold_seconds = hold_seconds
-        self._finished = finished
-        self._order = itertools.count()
-        self._unfinished: set[Track] = set()
-        self._ready: list[tuple[float, int, Track]] = []  # heap, by when each may send
-        self._timers: list[tuple[float, int, Attempt]] = []  # heap; out of date where `due` says otherwise
-        self._attempts: dict[int, Attempt] = {}  # by descriptor
-        self._epoll = select.epoll()
 
-    def until(self, deadline: float, lanes: Sequence[Lane], tick: Callable[[], None]) -> None:
-        """Run until all is done or the deadline is there."""
-        for lane in lanes:
-            few = len(lane.ports) <= FEW
-            track = Track(lane, deque((port, False) for port in lane.ports), retries=few)
-            self._unfinished.add(track)
-            self._queue(track)
-        while self._unfinished and time.monotonic() < deadline:
-            due = min(self._launch(), deadline)
-            if self._timers:
-                due = min(due, self._timers[0][0])
-            if not self._unfinished:
-                break
-            time.sleep(_NAP_SECONDS)
-            # Answers first: a late wake-up must not count an answered port as silent.
-            for descriptor, _ in self._epoll.poll(max(0.0, due - time.monotonic())):
-                self._happened(self._attempts[descriptor])
-            self._expire(time.monotonic())
-            tick()
-
-    def close(self) -> None:
-        """Close what is left open, and leave nothing half-open there."""
-        for attempt in self._attempts.values():
-            end_by_reset(attempt.sock)
-            attempt.sock.close()
-        self._epoll.close()
+    def _abandon(self, attempt: Attempt) -> None:
+        """Leave nothing half-open there."""
+        end_by_reset(attempt.sock)
+        attempt.sock.close()
 
     def _queue(self, track: Track) -> None:
-        """Let a track send when its budget allows, or end it."""
-        if track.queued or (track.scouting and track.in_flight):
-            return
-        if track.done and not track.lane.alive:
+        """Let a track send, or end it, where a host that answered nothing had its few more chances."""
+        if track.done and not track.queued and not track.lane.alive:
             track.try_some_again()
-        if track.ending or track.waiting:
-            track.queued = True
-            heapq.heappush(self._ready, (track.lane.pace.ready_at(), next(self._order), track))
-        elif track.done and track in self._unfinished:
-            self._unfinished.remove(track)
-            self._finished(track.lane)
+        super()._queue(track)
 
     def _launch(self) -> float:
-        """Send all that the budgets allow; return when the next may go."""
-        while self._ready and len(self._attempts) < self._limit:
-            when = max(self._ready[0][0], self._total.ready_at())
-            if when > time.monotonic():
-                return when
-            _, _, track = heapq.heappop(self._ready)
-            track.queued = False
-            if track.lane.pace.ready_at() <= time.monotonic():  # else it was charged since it was queued
-                self._send(track)
+        while len(self._open) < self._limit:
+            track = self._next()
+            if track is None:
+                return self._ready_at()
+            self._send(track)
             self._queue(track)
         return float("inf")
 
@@ -176,13 +126,13 @@ class _Run:
         """Send one packet of a track: a reset that waits, or the SYN of a try."""
         if track.ending:
             self._end(track.ending.popleft())
-        elif track.waiting:
-            try:
-                track.lane.permit()
-            except Unavailable as refusal:
-                track.give_up(refusal.reason, refusal.detail)
-            else:
-                self._try(track, *track.waiting.popleft())
+            return
+        try:
+            track.lane.permit()
+        except Unavailable as refusal:
+            track.give_up(refusal.reason, refusal.detail)
+        else:
+            self._try(track, *track.waiting.popleft())
 
     def _try(self, track: Track, port: int, again: bool) -> None:  # noqa: FBT001  # as it waits in the queue
         try:
@@ -198,36 +148,22 @@ class _Run:
         now = time.monotonic()
         attempt = Attempt(track, port, again, sock, now, now + _REPEAT_SECONDS, paid=track.slow)
         track.in_flight += 1
-        self._attempts[sock.fileno()] = attempt
+        self._open[sock.fileno()] = attempt
         if code == errno.EINPROGRESS:
             self._epoll.register(sock.fileno(), _EVENTS)
             self._wait(attempt, attempt.due)
         else:
             self._answered(attempt, code)
 
-    def _spend(self, track: Track, packets: int = 1) -> None:
-        """Count packets to a host that have just gone."""
-        now = time.monotonic()
-        track.lane.pace.spend(packets, now)
-        self._total.spend(packets, now)
-
     def _hindered(self, track: Track, work: tuple[int, bool], code: int) -> None:
         """Handle a connect that this host refused: wait for others to end, or give the lane up."""
-        if code in _STARVED and self._attempts:
-            self._limit = len(self._attempts)
+        if code in _STARVED and self._open:
+            self._limit = len(self._open)
             track.waiting.appendleft(work)
         elif code in _STARVED:
-            track.give_up(Reason.RESOURCE_LIMIT, f"No more sockets can be opened here ({os.strerror(code)}).")
+            track.give_up(Reason.RESOURCE_LIMIT, no_socket(code))
         else:
-            track.give_up(
-                Reason.UNREACHABLE,
-                f"{track.lane.address} cannot be reached from here ({os.strerror(code)}); check the routes.",
-            )
-
-    def _wait(self, attempt: Attempt, due: float) -> None:
-        """Look at an attempt at that time, though nothing happens."""
-        attempt.due = due
-        heapq.heappush(self._timers, (due, next(self._order), attempt))
+            track.give_up(Reason.UNREACHABLE, unreachable(track.lane.address, code))
 
     def _happened(self, attempt: Attempt) -> None:
         """Handle what a socket met."""
@@ -276,7 +212,7 @@ class _Run:
         self._note(attempt, state)
         attempt.stage = Stage.ENDING
         self._wait(attempt, time.monotonic() + _RESET_SECONDS)
-        if len(self._attempts) >= self._limit:  # descriptors come first
+        if len(self._open) >= self._limit:  # descriptors come first
             self._end(attempt)
         else:
             attempt.track.ending.append(attempt)
@@ -288,27 +224,22 @@ class _Run:
         self._close(attempt)
         self._spend(attempt.track)
 
-    def _expire(self, now: float) -> None:
-        """Handle all that is due."""
-        while self._timers and self._timers[0][0] <= now:
-            due, _, attempt = heapq.heappop(self._timers)
-            if attempt.due != due:
-                continue
-            if attempt.stage is Stage.ASKED:
-                if not attempt.paid:
-                    self._spend(attempt.track)
-                attempt.stage = Stage.REPEATED
-                self._wait(attempt, attempt.sent + _TRY_SECONDS)
-                attempt.track.scouting = False
-                self._queue(attempt.track)
-            elif attempt.stage is Stage.REPEATED:
-                self._note(attempt, State.NO_REPLY)
-                self._close(attempt)
-            elif attempt.stage is Stage.HELD:
-                self._happened(attempt)
-            else:
-                attempt.track.ending.remove(attempt)
-                self._end(attempt)
+    def _overdue(self, attempt: Attempt) -> None:
+        if attempt.stage is Stage.ASKED:
+            if not attempt.paid:
+                self._spend(attempt.track)
+            attempt.stage = Stage.REPEATED
+            self._wait(attempt, attempt.sent + _TRY_SECONDS)
+            attempt.track.scouting = False
+            self._queue(attempt.track)
+        elif attempt.stage is Stage.REPEATED:
+            self._note(attempt, State.NO_REPLY)
+            self._close(attempt)
+        elif attempt.stage is Stage.HELD:
+            self._happened(attempt)
+        else:
+            attempt.track.ending.remove(attempt)
+            self._end(attempt)
 
     def _note(self, attempt: Attempt, state: State) -> None:
         """Note what a port met, and whether it is to be tried again."""
@@ -323,7 +254,7 @@ class _Run:
     def _close(self, attempt: Attempt) -> None:
         """Close a socket; one in SYN-SENT or reset closes without a packet."""
         attempt.due = 0.0
-        del self._attempts[attempt.sock.fileno()]
+        del self._open[attempt.sock.fileno()]
         attempt.sock.close()
         attempt.track.in_flight -= 1
         self._queue(attempt.track)

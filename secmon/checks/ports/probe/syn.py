@@ -75,13 +75,9 @@ class SynEngine:
         finished: Callable[[Lane], None],
         tick: Callable[[], None],
     ) -> None:
-        """Measure until all is done or the deadline is there; lanes that are not done stay as they are.
+        """Measure until all is done or the deadline is there; arguments as of `lane.Engine.run`.
 
-        Args:
-            lanes: at most one for each address; all are supported.
-            deadline: seconds of time.monotonic().
-            finished: called once with each lane, as soon as it is done.
-            tick: called often.
+        All lanes are supported.
         """
         _Scan(self._wire, self._total, lanes, finished).run(deadline, tick)
 
