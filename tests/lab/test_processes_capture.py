@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from secmon.agent.supervisor import HEARTBEATS
 from secmon.core.model import Completeness, Reason
 from tests.support.processes import Lab, make_registry, wait_for
 
@@ -42,7 +45,7 @@ def test_each_window_is_a_run():
 
 
 def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
-    with _capture(interval=0.8, windows=1) as lab:
+    with _capture(interval=1.5, windows=1) as lab:  # three of them are longer than a start on a busy machine
         lab.load()
         lab.supervisor.tick()
         lab.loop(lambda: len(lab.judged) == 4)
@@ -54,11 +57,15 @@ def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
 
 
 def test_heartbeats_extend_the_deadline():
-    with _capture(interval=0.6, windows=7, window=0.5) as lab:
+    with _capture(interval=1.5, windows=1000, window=0.5) as lab:
         lab.load()
         lab.supervisor.tick()
-        lab.loop(lambda: len(lab.judged) >= 6)
+        lab.loop(lambda: len(lab.judged) >= 1)
+        end = time.monotonic() + 1.5 * HEARTBEATS + 2.0  # past the deadline that it began with
+        lab.loop(lambda: time.monotonic() > end)
+        assert len(lab.judged) >= 2
         assert lab.supervisor.counters("live").kills == 0
+        assert lab.survivors
 
 
 def test_a_crash_is_a_run_of_its_own_and_pauses():
