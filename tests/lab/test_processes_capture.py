@@ -23,20 +23,23 @@ def _capture(interval: float = 5.0, **settings) -> Lab:
     return Lab({"live": act}, make_registry(["live"], long_lived=True, cpu_seconds=None))
 
 
+def _names(lab: Lab) -> list[list[tuple[str, object]]]:
+    """Return what each judgement was made of: targets, and the names of the things there."""
+    return [
+        [(observation.target, observation.facts[0].values["name"]) for observation in judgement.observations]
+        for _, judgement, _ in lab.judged
+    ]
+
+
 def test_each_window_is_a_run():
     with _capture() as lab:
         lab.load()
         lab.supervisor.tick()
-        lab.loop(lambda: len(lab.judged) == 3 and lab.supervisor._judging.idle)
-        seen = [
-            [
-                (observation.target, observation.facts[0].values["name"])
-                for observation in judgement.observations
-            ]
-            for _, judgement, _ in lab.judged
-        ]
-        # Two windows may end before the first is judged: then the later one's spool is judged twice.
-        assert seen[-1] == [("local", "window 2"), ("other", "window 2")]
+        last = [("local", "window 2"), ("other", "window 2")]
+        lab.loop(lambda: _names(lab)[-1:] == [last] and lab.supervisor._judging.idle)
+        seen = _names(lab)
+        # Windows that end while one is judged: the later one's spool is judged for them, once.
+        assert 2 <= len(seen) <= 3
         assert all(len(window) == 2 for window in seen)
         assert all(judgement.runs[0].canary is None for _, judgement, _ in lab.judged)
         assert lab.supervisor.counters("live").last_run > 0
@@ -69,7 +72,7 @@ def test_heartbeats_extend_the_deadline():
 
 
 def test_a_crash_is_a_run_of_its_own_and_pauses():
-    with _capture(interval=0.4, windows=0, then="crash") as lab:
+    with _capture(interval=2.0, windows=0, then="crash") as lab:
         lab.load()
         lab.supervisor.tick()
         lab.loop(lambda: lab.supervisor.counters("live").quarantined)
