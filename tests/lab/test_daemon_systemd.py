@@ -170,9 +170,10 @@ def test_a_core_that_hangs_is_restarted_by_the_watchdog(impatient):
 
 def test_it_stops_within_five_seconds_and_leaves_nothing(container):
     group = show(container, "ControlGroup")
-    began = container.run("date", "+%s.%N").stdout
-    assert container.run("systemctl", "stop", "secmon").returncode == 0
-    assert float(container.run("date", "+%s.%N").stdout) - float(began) < 5
+    stop = container.run("sh", "-ec", "date +%s.%N; systemctl stop secmon; date +%s.%N")
+    assert stop.returncode == 0
+    began, ended = map(float, stop.stdout.split())  # by one shell, lest ways into the container count
+    assert ended - began < 5
     assert show(container, "Result") == "success"
     assert (
         container.run(
