@@ -6,8 +6,18 @@ import os
 import pathlib
 import shutil
 
+import hypothesis
 import pytest
 import pytest_socket
+
+# How long an example takes, and to think of one, is the machine's affair.
+hypothesis.settings.register_profile(
+    "unhurried",
+    parent=hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("unhurried")
 
 LAB = pathlib.Path(__file__).parent / "lab"
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.lab.ports_relay import tap
+from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -190,7 +191,7 @@ class Running:
         """End its servers."""
         for process in filter(None, (self._server, self._relay)):
             process.stdin.close()
-            process.wait(timeout=20)
+            process.wait(timeout=60)
             process.stdout.close()
 
     def _ask(self, order: str) -> bytes:
@@ -244,6 +245,8 @@ def lab(hosts: Sequence[Host] = HOSTS, *, counting: bool = False) -> Iterator[La
             made[host.name] = running
             _build(made, running, number)
             running.start(counting=counting)
+        ports = [f"{made.bridge}.{number}" for number in range(2, len(made) + 2)]
+        assert wait_for(lambda: all(map(_forwards, ports))), "a link does not come up"
         yield made
     finally:
         for running in made.values():
@@ -291,6 +294,11 @@ def _build(made: Lab, running: Running, number: int) -> None:
     _temper(running)
 
 
+def _forwards(port: str) -> bool:
+    """Say whether a port of the bridge carries frames: the kernel sees to that when it finds the time."""
+    return pathlib.Path(f"/sys/class/net/{port}/brport/state").read_text() == "3\n"
+
+
 def _temper(running: Running) -> None:
     host = running.host
     if host.rules:
@@ -317,7 +325,7 @@ def _remove(made: Lab, hosts: Sequence[Host]) -> None:
 
 def _run(*command: str, text: str = "") -> str:
     try:
-        done = subprocess.run(command, input=text, check=True, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, input=text, check=True, capture_output=True, text=True, timeout=60)
     except subprocess.CalledProcessError as error:
         raise AssertionError(f"{' '.join(command)}: {error.stderr.strip()}") from error
     return done.stdout

@@ -50,7 +50,7 @@ def run_as_nobody(
     unshare = ["unshare", *namespaces.split()] if namespaces else []
     done = subprocess.run(
         [*unshare, "sh", "-ec", script, "sh", json.dumps({"hosts": list(hosts), **options})],
-        check=False, capture_output=True, text=True, timeout=120, cwd=ROOT,
+        check=False, capture_output=True, text=True, timeout=240, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

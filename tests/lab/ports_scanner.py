@@ -58,7 +58,7 @@ def scan(*lanes: tuple[str, str], rate: int, timeout: float = 60.0, **options) -
     orders = json.dumps({"lanes": lanes, "rate": rate, "timeout": timeout, **options})
     done = subprocess.run(
         [sys.executable, "-m", "tests.lab.ports_scanner", orders],
-        capture_output=True, text=True, timeout=timeout + 30, check=False, cwd=ROOT,
+        capture_output=True, text=True, timeout=timeout + 120, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return Scanned(**json.loads(done.stdout))

@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "province.md"
 AGENTS = {"may-01": "192.0.2.11", "may-02": "192.0.2.12"}
 PROMETHEUS = "192.0.2.1"
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 150.0
 # Looks every ten seconds, the least that the configuration takes, and nothing of the machine's own traffic.
 QUICK = "checks: {ports: {interval: 10s}, traffic: {enabled: false}}\n"
 
@@ -134,7 +134,7 @@ class Province:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         assert done.returncode == 0, (wanted, done.stdout, done.stderr)
         return done.stdout + done.stderr
@@ -166,7 +166,7 @@ class Province:
         process = self._running.pop(name)
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -239,4 +239,4 @@ class Province:
 
 
 def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, timeout=20)
+    subprocess.run(["ip", *arguments], check=True, timeout=60)

@@ -11,12 +11,14 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from secmon.checks.ports import udpprobes
 from secmon.checks.ports.pace import Pace
 from secmon.checks.ports.probe import identify
 from secmon.core.contract import Task
+from tests.support.processes import wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from secmon.checks.ports.services import Service
     from secmon.core.model import Reason
@@ -94,19 +96,30 @@ def running(name: str, folder: pathlib.Path, **options: str) -> Iterator[int]:
                 ["postfix", "-c", str(folder), "stop"], check=False, capture_output=True, env={"PATH": PATH}
             )
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _wait(process: subprocess.Popen, name: str, port: int) -> None:
-    for _ in range(200):
+    def ready() -> bool:
         assert process.poll() is None, f"{name} has ended"
         if name == "snmpd":
-            time.sleep(1.0)
-            return
+            return answers("127.0.0.1", port, udpprobes.probe(161).tries)
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{name} does not listen")
+            return True
+        return False
+
+    assert wait_for(ready, 60), f"{name} does not listen"
+
+
+def answers(address: str, port: int, questions: Iterable[bytes]) -> bool:
+    """Ask all questions of a UDP port at once; whether anything comes back within half a second."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, contextlib.suppress(OSError):
+        sock.settimeout(0.5)
+        sock.connect((address, port))
+        for question in questions:
+            sock.send(question)
+        return bool(sock.recv(udpprobes.REPLY_LIMIT))
+    return False
 
 
 def _command(name: str, folder: pathlib.Path, port: int, options: dict[str, str]) -> list[str]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from secmon.agent.status import StatusUnavailable, read_status
-from tests.support.agent import Agent, is_alive
+from tests.support.agent import PATIENCE_SECONDS, Agent, is_alive
 from tests.support.processes import wait_for
 
 FAST = "agent: {name: vm}\nchecks: {ports: {interval: 10s}, traffic: {enabled: false}}\n"
@@ -65,14 +65,13 @@ def test_it_is_healthy_and_ready_and_has_scores(agent):
 
 
 def test_no_thread_of_the_core_has_a_capability(agent):
-    tasks = list(Path(f"/proc/{agent.process.pid}/task").iterdir())
-    held = re.findall(
-        r"^Cap(?:Eff|Prm|Inh|Amb):\s+(\w+)$",
-        "".join((task / "status").read_text() for task in tasks),
-        re.MULTILINE,
-    )
-    assert len(tasks) > 1  # the clock's thread
-    assert len(held) == 4 * len(tasks)
+    statuses = []
+    for task in Path(f"/proc/{agent.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+            statuses.append((task / "status").read_text())
+    held = re.findall(r"^Cap(?:Eff|Prm|Inh|Amb):\s+(\w+)$", "".join(statuses), re.MULTILINE)
+    assert len(statuses) > 1  # the clock's thread
+    assert len(held) == 4 * len(statuses)
     assert {int(word, 16) for word in held} == {0}
 
 
@@ -110,8 +109,9 @@ def test_a_bad_configuration_is_told_by_place_and_the_one_before_stays(agent):
     faults = [line for line in agent.lines if "configuration refused" in line]
     assert any(f"{agent.folder}/secmon.yml:2:1" in line for line in faults)
     assert any(f"{agent.folder}/secmon.yml:3:" in line for line in faults)
-    seen = agent.metrics()
-    assert (seen["config_last_reload_successful"], seen["rules_last_reload_successful"]) == (0, 1)
+    # A page that waits for judgements of the plan before comes after the word that the reload is over.
+    seen = agent.wait_for_metric(lambda seen: seen["config_last_reload_successful"] == 0)
+    assert seen["rules_last_reload_successful"] == 1
     assert [line for line in agent.lines if 'event="plan in use"' in line] == plan
     (agent.folder / "secmon.yml").write_text(good)
     agent.reload()
@@ -124,8 +124,8 @@ def test_bad_rules_are_told_apart_from_a_bad_configuration(agent):
     (agent.folder / "site" / "x.yml").write_text("rules:\n  - id: ports.mine\n    chek: ports\n")
     (agent.folder / "secmon.yml").write_text(good + f"rules: {{paths: [builtin, {agent.folder}/site]}}\n")
     agent.reload()
-    seen = agent.metrics()
-    assert (seen["config_last_reload_successful"], seen["rules_last_reload_successful"]) == (1, 0)
+    seen = agent.wait_for_metric(lambda seen: seen["rules_last_reload_successful"] == 0)
+    assert seen["config_last_reload_successful"] == 1
     (agent.folder / "secmon.yml").write_text(good)
     agent.reload()
     agent.wait_for_metric(lambda seen: seen["rules_last_reload_successful"] == 1)
@@ -160,7 +160,7 @@ def test_the_page_moves_on_reload_and_stays_where_it_cannot(agent):
     (agent.folder / "secmon.yml").write_text(good)
     ready = agent.told.count("READY=1")
     agent.process.send_signal(signal.SIGHUP)
-    assert wait_for(lambda: agent.told.count("READY=1") > ready, 10)
+    assert wait_for(lambda: agent.told.count("READY=1") > ready, PATIENCE_SECONDS)
 
 
 def test_every_reload_is_told_to_the_manager(agent):
@@ -193,33 +193,38 @@ def test_it_ends_within_five_seconds_while_twenty_checks_hang(tmp_path):
     }
     with Agent(tmp_path, acts) as agent:
         agent.ready()
-        assert wait_for(lambda: len(agent.family()) >= 2 + 4 * 4)
+        assert wait_for(lambda: len(agent.family()) >= 2 + 4 * 4, PATIENCE_SECONDS)
         family = agent.family()
         began = time.monotonic()
-        assert agent.stop() == 0
+        agent.process.terminate()
+        assert agent.process.wait(PATIENCE_SECONDS) == 0
         assert time.monotonic() - began < 5
-        assert wait_for(lambda: not any(map(is_alive, family)), 5)
-        assert "STOPPING=1" in agent.told
+        assert wait_for(lambda: not any(map(is_alive, family)))
+        assert wait_for(lambda: "STOPPING=1" in agent.told)
     assert not read_status(agent.state)["alive"]
 
 
 def test_nothing_survives_kill_9_of_the_core(tmp_path):
     with Agent(tmp_path, {"one": {"act": "family", "deadline": 3600.0}}) as agent:
         agent.ready()
-        assert wait_for(lambda: len(agent.family()) >= 5)
+        assert wait_for(lambda: len(agent.family()) >= 5, PATIENCE_SECONDS)
         family = agent.family()
         agent.process.kill()
-        assert wait_for(lambda: not any(map(is_alive, family)), 5)
+        assert wait_for(lambda: not any(map(is_alive, family)))
+
+
+def name(pid: int) -> str:
+    with contextlib.suppress(OSError):  # it has ended since it was found
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def test_without_its_spawner_it_ends_with_a_failure(tmp_path):
     with Agent(tmp_path, {"one": {"act": "hang", "deadline": 3600.0}}) as agent:
         agent.ready()
-        spawner = next(
-            pid for pid in agent.family() if Path(f"/proc/{pid}/comm").read_text() == "secmon-spawner\n"
-        )
+        spawner = next(pid for pid in agent.family() if name(pid) == "secmon-spawner")
         os.kill(spawner, signal.SIGKILL)
-        assert agent.process.wait(10) == 1
+        assert agent.ended() == 1
         assert any("the spawner has ended" in line for line in agent.lines)
 
 
@@ -228,7 +233,7 @@ def test_a_taken_port_is_told_and_never_ready(tmp_path):
         socket.create_server(("127.0.0.1", 0)) as other,
         Agent(tmp_path, port=other.getsockname()[1]) as agent,
     ):
-        assert agent.process.wait(20) == 1
+        assert agent.ended() == 1
         assert any(
             "Address already in use; stop the other program or change listen.port" in line
             for line in agent.lines
@@ -242,7 +247,7 @@ def test_a_second_agent_on_the_same_state_is_refused(tmp_path):
         (tmp_path / "second").mkdir()
         (tmp_path / "second" / "state").symlink_to(first.state)
         with Agent(tmp_path / "second") as second:
-            assert second.process.wait(20) == 1
+            assert second.ended() == 1
             assert any(f"in use by another secmon (pid {first.process.pid})" in line for line in second.lines)
         assert first.get("/-/healthy")[0] == 200
 
@@ -250,7 +255,7 @@ def test_a_second_agent_on_the_same_state_is_refused(tmp_path):
 def test_a_bad_configuration_at_the_start_ends_with_2(tmp_path):
     (tmp_path / "secmon.yml").write_text("listen: {port: 99999}\nunknown: 1\n")
     with Agent(tmp_path) as agent:
-        assert agent.process.wait(20) == 2
+        assert agent.ended() == 2
         assert sum("configuration refused" in line for line in agent.lines) == 2
     assert "READY=1" not in agent.told
 
@@ -275,13 +280,29 @@ def test_a_restart_goes_on_where_it_stopped(tmp_path):
 def test_the_watchdog_hears_from_the_loop(tmp_path):
     with Agent(tmp_path, {"one": {"act": "fine"}}, watchdog_seconds=0.4) as agent:
         agent.ready()
-        assert wait_for(lambda: agent.told.count("WATCHDOG=1") >= 5, 10)
+        assert wait_for(lambda: agent.told.count("WATCHDOG=1") >= 5, PATIENCE_SECONDS)
         agent.process.send_signal(signal.SIGSTOP)
-        time.sleep(0.3)  # what was under way is through
-        heard = agent.told.count("WATCHDOG=1")
+        assert wait_for(lambda: stopped(agent.process.pid))
+        heard = words_until(agent, "STOPPED=1").count("WATCHDOG=1")
         time.sleep(1.0)
-        assert agent.told.count("WATCHDOG=1") == heard
+        assert words_until(agent, "LATER=1").count("WATCHDOG=1") == heard
         agent.process.send_signal(signal.SIGCONT)
+
+
+def stopped(pid: int) -> bool:
+    """Say whether every thread of a process is stopped."""
+    states = [
+        path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{pid}/task").glob("*/stat")
+    ]
+    return set(states) == {"T"}
+
+
+def words_until(agent: Agent, word: str) -> list[str]:
+    """Return all that was told before a word that is told now: what was under way is then through."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.sendto(word.encode(), str(agent.folder / "notify"))
+    assert wait_for(lambda: word in agent.told)
+    return agent.told[: agent.told.index(word)]
 
 
 @pytest.fixture
@@ -308,7 +329,9 @@ def is_told_alive(state: Path) -> bool:
 def test_a_full_disk_is_counted_and_heals_while_the_page_is_served(small_disk):
     with Agent(small_disk, {"one": {"act": "fine", "interval": 1.0}}) as agent:
         agent.ready()
-        wait_for(lambda: agent.metrics().get('check_last_run_timestamp_seconds{check="one"}') is not None)
+        agent.wait_for_metric(
+            lambda seen: seen.get('check_last_run_timestamp_seconds{check="one"}') is not None
+        )
         assert errors(agent) == 0
         filler = agent.state / "filler"
         with filler.open("wb", buffering=0) as full, pytest.raises(OSError, match="No space"):
@@ -318,7 +341,7 @@ def test_a_full_disk_is_counted_and_heals_while_the_page_is_served(small_disk):
         assert agent.get("/-/healthy")[0] == 200
         filler.unlink()
         at = read_status(agent.state)["at"]
-        assert wait_for(lambda: read_status(agent.state)["at"] > at, 30)
+        assert wait_for(lambda: read_status(agent.state)["at"] > at, PATIENCE_SECONDS)
         assert agent.stop() == 0
 
 
@@ -330,7 +353,7 @@ def test_a_read_only_disk_is_counted_and_heals(small_disk):
         agent.wait_for_metric(lambda seen: seen["state_write_errors_total"] > 1)
         assert agent.get("/-/healthy")[0] == 200
         subprocess.run(["mount", "-o", "remount,rw", small_disk / "state"], check=True)
-        assert wait_for(lambda: is_told_alive(agent.state), 30)
+        assert wait_for(lambda: is_told_alive(agent.state), PATIENCE_SECONDS)
         assert agent.stop() == 0
 
 

@@ -113,7 +113,7 @@ def test_a_reload_and_a_renewal_do_what_the_page_says(container):
     def served():
         return container.run("python3", "-c", code).stdout.strip() == renewed.crt.decode().strip()
 
-    assert wait_for(served, 20)
+    assert wait_for(served, 90)
     page = container.run("python3", "-c", SCRAPE, "with a certificate").stdout
     assert "secmon_config_last_reload_successful 1.0" in page
 

@@ -34,6 +34,15 @@ def serving():
         yield server
 
 
+@pytest.fixture
+def timeless():
+    """A server for which no time goes by: its deadlines are no matter where many clients come."""
+    with Serving(clock=lambda: 0.0) as server:
+        server.front.publish(None)
+        server.front.ready = True
+        yield server
+
+
 def exchange(server: Serving, data: bytes) -> bytes:
     """Send bytes and return all that comes until the server closes."""
     with server.connect() as sock:
@@ -183,31 +192,31 @@ def test_a_client_that_does_not_read_is_dropped_and_keeps_nobody_waiting():
         assert server.front.rejected["timeout"] == 1
 
 
-def test_a_thousand_silent_clients_block_nobody(serving):
+def test_a_thousand_silent_clients_block_nobody(timeless):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     clients = []
     try:
         for number in range(1000):
-            clients.append(serving.connect())
+            clients.append(timeless.connect())
             if number % 100 == 0:
                 clients[-1].sendall(b"GET /metrics HTTP/1.1\r\nX-Slow")
-                assert get(serving, "/metrics").body == TEXT
-        assert get(serving, "/metrics").body == TEXT
-        assert serving.front.rejected["too_many_connections"] >= 1000 - CAPS[State.SILENT] - 12
+                assert get(timeless, "/metrics").body == TEXT
+        assert get(timeless, "/metrics").body == TEXT
+        assert timeless.front.rejected["too_many_connections"] >= 1000 - CAPS[State.SILENT] - 12
     finally:
         for client in clients:
             client.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_fifty_scrapes_at_once_are_all_served(serving):
+def test_fifty_scrapes_at_once_are_all_served(timeless):
     failures = []
 
     def scrape():
         try:
             assert (
-                urllib.request.urlopen("http://{}:{}/metrics".format(*serving.address), timeout=10).read()
+                urllib.request.urlopen("http://{}:{}/metrics".format(*timeless.address), timeout=30).read()
                 == TEXT
             )
         except (OSError, AssertionError) as error:
@@ -316,7 +325,7 @@ def test_a_real_prometheus_scrapes_it(serving, needs, tmp_path):
     )
     try:
         values = []
-        end = time.monotonic() + 30
+        end = time.monotonic() + 90
         while not values and time.monotonic() < end:
             time.sleep(0.5)
             with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -12,7 +13,7 @@ import pytest
 
 from secmon.core.plan import Listen
 from secmon.export.guard import ListenError
-from tests.support.agent import Agent, free_port
+from tests.support.agent import PATIENCE_SECONDS, Agent, free_port
 from tests.support.processes import wait_for
 from tests.support.securepage import (
     CA,
@@ -101,6 +102,13 @@ def scrape(agent):
     return dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
 
 
+def reloaded(agent, successful):
+    """Wait until the page says how the last reload went: it may be drawn after the reload is over."""
+    return wait_for(
+        lambda: scrape(agent)["secmon_config_last_reload_successful"] == successful, PATIENCE_SECONDS
+    )
+
+
 def test_an_agent_keeps_what_it_serves_with_when_it_cannot_have_better(agent):
     good = (agent.folder / "agent.key").read_bytes()
     cases = {
@@ -112,26 +120,25 @@ def test_an_agent_keeps_what_it_serves_with_when_it_cannot_have_better(agent):
     for what, spoil in cases.items():
         spoil()
         agent.reload()
-        seen = scrape(agent)
-        assert seen["secmon_config_last_reload_successful"] == "0.0", what
-        assert seen["secmon_rules_last_reload_successful"] == "1.0", what
+        assert reloaded(agent, "0.0"), what
+        assert scrape(agent)["secmon_rules_last_reload_successful"] == "1.0", what
         for name, data in (("agent.key", good), ("web.yml", web)):
             (agent.folder / name).write_bytes(data)
             (agent.folder / name).chmod(0o600)
         agent.reload()
-        assert wait_for(lambda: scrape(agent)["secmon_config_last_reload_successful"] == "1.0", 20)
+        assert reloaded(agent, "1.0")
 
 
 def test_a_key_that_only_the_child_can_open_is_no_key(agent, needs):
     needs(root=True)  # the child starts with the right to open every file, the core has none left
     os.chown(agent.folder / "agent.key", 65534, -1)
     agent.reload()
-    assert wait_for(lambda: scrape(agent)["secmon_config_last_reload_successful"] == "0.0", 30)
+    assert reloaded(agent, "0.0")
     refused = [line for line in agent.lines if 'event="listen refused"' in line]
     assert "agent.key: Permission denied; the agent's own user must be able to read it" in refused[-1]
     os.chown(agent.folder / "agent.key", 0, -1)
     agent.reload()
-    assert wait_for(lambda: scrape(agent)["secmon_config_last_reload_successful"] == "1.0", 30)
+    assert reloaded(agent, "1.0")
 
 
 def test_an_expired_certificate_is_told_loudly_and_served(agent):
@@ -157,27 +164,31 @@ def test_no_secret_leaves_the_files(agent):
     assert not [secret for secret in secrets if secret in log]
     plans = 0
     for pid in agent.family():
-        assert not any(secret in Path(f"/proc/{pid}/cmdline").read_text() for secret in secrets)
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                if not os.readlink(link).startswith("/memfd:"):
-                    continue
-                data = link.read_bytes().decode(errors="replace")
-            except FileNotFoundError:  # closed since the folder was listed
-                continue
+        for data in readable(pid):
             plans += '"users":{"prom":"' in data
             assert not [secret for secret in secrets if secret in data]
     assert plans  # so it was looked at
 
 
+def readable(pid):
+    """Yield the command line of a process and what its memory files hold; less where it ends meanwhile."""
+    gone = (FileNotFoundError, ProcessLookupError)
+    with contextlib.suppress(*gone):
+        yield Path(f"/proc/{pid}/cmdline").read_text()
+        for link in list(Path(f"/proc/{pid}/fd").iterdir()):
+            with contextlib.suppress(*gone):  # closed since the folder was listed
+                if os.readlink(link).startswith("/memfd:"):
+                    yield link.read_bytes().decode(errors="replace")
+
+
 def test_verifying_happens_without_capabilities_too(agent):
     scrape(agent)
-    tasks = list(Path(f"/proc/{agent.process.pid}/task").iterdir())
-    held = {
-        line.split()[1]
-        for task in tasks
-        for line in (task / "status").read_text().splitlines()
-        if line.startswith(("CapEff:", "CapPrm:"))
-    }
+    names, statuses = [], []
+    for task in Path(f"/proc/{agent.process.pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended meanwhile
+            statuses.append((task / "status").read_text())
+            names.append((task / "comm").read_text().strip())
+    lines = [line for status in statuses for line in status.splitlines()]
+    held = {line.split()[1] for line in lines if line.startswith(("CapEff:", "CapPrm:"))}
     assert held == {"0" * 16}
-    assert "passwords" in {(task / "comm").read_text().strip() for task in tasks} or len(tasks) >= 3
+    assert "passwords" in names or len(names) >= 3

@@ -51,7 +51,7 @@ def metrics(container):
 
 def wait_active(container, other_than=""):
     assert wait_for(
-        lambda: show(container, "ActiveState") == "active" and show(container, "MainPID") != other_than, 60
+        lambda: show(container, "ActiveState") == "active" and show(container, "MainPID") != other_than, 180
     ), log(container)[-3000:]
 
 
@@ -81,7 +81,7 @@ def up(page):
 
 
 def test_every_check_can_see_in_its_sandbox(container):
-    assert wait_for(lambda: len(up(metrics(container))) == 4, 90), metrics(container)
+    assert wait_for(lambda: len(up(metrics(container))) == 4, 180), metrics(container)
     page = metrics(container)
     assert not re.findall(r'^secmon_observation_reasons\{.*reason="permission".*', page, re.MULTILINE)
     assert not re.findall(r"^secmon_check_failures_total\{.* [1-9].*", page, re.MULTILINE)
@@ -105,11 +105,11 @@ def test_a_reload_takes_a_good_configuration_and_keeps_the_old_one_before_a_bad(
     config = container.root / "etc/secmon/secmon.yml"
     config.write_text(FAST + "nonsense: 1\n")
     container.run("systemctl", "reload", "secmon")
-    assert wait_for(lambda: "secmon_config_last_reload_successful 0.0" in metrics(container), 30)
-    assert "/etc/secmon/secmon.yml:5:1" in log(container)
+    assert wait_for(lambda: "secmon_config_last_reload_successful 0.0" in metrics(container), 90)
+    assert wait_for(lambda: "/etc/secmon/secmon.yml:5:1" in log(container))  # the journal follows
     config.write_text(FAST)
     container.run("systemctl", "reload", "secmon")
-    assert wait_for(lambda: "secmon_config_last_reload_successful 1.0" in metrics(container), 30)
+    assert wait_for(lambda: "secmon_config_last_reload_successful 1.0" in metrics(container), 90)
     assert show(container, "MainPID") == pid
     assert show(container, "ActiveState") == "active"
 
@@ -123,7 +123,7 @@ def test_levels_reach_the_journal(container):
             json.loads(line)["MESSAGE"] for line in log(container, "-p", "err", "-o", "json").splitlines()
         ]
 
-    assert wait_for(lambda: any("configuration refused" in text for text in errors()), 30)
+    assert wait_for(lambda: any("configuration refused" in text for text in errors()), 90)
     assert not any(text.startswith("<") for text in errors())
 
 
@@ -131,7 +131,7 @@ def test_a_core_that_is_killed_comes_back(container):
     pid = show(container, "MainPID")
     container.run("kill", "-9", pid)
     wait_active(container, other_than=pid)
-    assert wait_for(lambda: "secmon_build_info" in metrics(container), 30)
+    assert wait_for(lambda: "secmon_build_info" in metrics(container), 90)
 
 
 @pytest.fixture
@@ -152,14 +152,15 @@ def test_a_core_that_hangs_is_restarted_by_the_watchdog(impatient):
     pid = show(impatient, "MainPID")
     impatient.run("kill", "-STOP", pid)
     wait_active(impatient, other_than=pid)
-    assert "Watchdog timeout" in log(impatient)
+    assert wait_for(lambda: "Watchdog timeout" in log(impatient))  # the journal follows
 
 
 def test_it_stops_within_five_seconds_and_leaves_nothing(container):
     group = show(container, "ControlGroup")
-    began = container.run("date", "+%s.%N").stdout
-    assert container.run("systemctl", "stop", "secmon").returncode == 0
-    assert float(container.run("date", "+%s.%N").stdout) - float(began) < 5
+    stop = container.run("sh", "-ec", "date +%s.%N; systemctl stop secmon; date +%s.%N")
+    assert stop.returncode == 0
+    began, ended = map(float, stop.stdout.split())  # by one shell, lest ways into the container count
+    assert ended - began < 5
     assert show(container, "Result") == "success"
     assert (
         container.run(

@@ -44,6 +44,13 @@ def server(place):
         yield made
 
 
+@pytest.fixture
+def timeless(place):
+    """A server for which no time goes by: its deadlines are no matter where many clients come."""
+    with serving(place.web(), clock=lambda: 0.0) as made:
+        yield made
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_a_client_with_the_right_certificate_gets_the_page(place, server, version):
     context = place.client(minimum_version=version, maximum_version=version)
@@ -70,7 +77,7 @@ def test_any_other_client_is_told_so_and_counted(place, server, pair, version):
     context = place.client(pair, minimum_version=version, maximum_version=version)
     with pytest.raises(ssl.SSLError, match="ALERT"):  # an alert, not a reset
         exchange(server, context)
-    assert wait_for(lambda: server.front.rejected["client_certificate"] == 1, 10)
+    assert wait_for(lambda: server.front.rejected["client_certificate"] == 1)
     assert body(exchange(server, place.client())) == TEXT
 
 
@@ -118,7 +125,7 @@ def test_old_versions_are_refused(place, server):
     context.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.raises(ssl.SSLError):
         exchange(server, context)
-    assert wait_for(lambda: server.front.rejected["tls_handshake"] == 1, 10)
+    assert wait_for(lambda: server.front.rejected["tls_handshake"] == 1)
 
 
 def test_who_comes_without_tls_is_told_to_use_it(server):
@@ -139,7 +146,7 @@ def test_a_client_cannot_renegotiate(place, server, needs):
         input="R\n",
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert "RENEGOTIATING" in done.stdout + done.stderr
@@ -197,31 +204,31 @@ def hello():
 @pytest.mark.parametrize(
     "data", [b"", b"\x16", hello(), b"G"], ids=["silence", "a byte", "a hello", "no TLS"]
 )
-def test_five_hundred_clients_that_do_not_go_on_block_nobody(place, server, data):
+def test_five_hundred_clients_that_do_not_go_on_block_nobody(place, timeless, data):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     context = place.client()
     clients = []
     try:
         for number in range(500):
-            clients.append(socket.create_connection(server.address, timeout=10))
+            clients.append(socket.create_connection(timeless.address, timeout=10))
             clients[-1].sendall(data)
             if number % 100 == 99:
-                assert body(exchange(server, context)) == TEXT
+                assert body(exchange(timeless, context)) == TEXT
         state = State.HANDSHAKE if len(data) > 1 else State.SILENT
         if data != b"G":
-            assert server.front.rejected["too_many_connections"] >= 500 - CAPS[state] - CAPS[State.SILENT]
+            assert timeless.front.rejected["too_many_connections"] >= 500 - CAPS[state] - CAPS[State.SILENT]
     finally:
         for client in clients:
             client.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_fifty_scrapes_at_once_are_all_served(place, server):
+def test_fifty_scrapes_at_once_are_all_served(place, timeless):
     context = place.client()
 
     def scrape():
-        assert body(exchange(server, context)) == TEXT
+        assert body(exchange(timeless, context)) == TEXT
 
     assert at_once(50, scrape) == []
 

@@ -44,10 +44,10 @@ def stack(fleet, tmp_path_factory):
     except stacks.CannotRunError as error:
         pytest.skip(str(error))
     with stacks.run(fleet, tmp_path_factory.mktemp("stack")) as stack:
-        stack.wait_for_scores(len(fleet.agents), len(fleet.world.units))
+        stack.wait_for_scores(len(fleet.agents), len(fleet.world.units), 240)
         # Alerts come an evaluation after the scores, traffic at the end of an agent's window of a minute.
         for expression in ("ALERTS", "rate(secmon_capture_packets_total[1m]) > 0"):
-            stack.wait_until(lambda asked=expression: bool(stack.api.query(asked)), 90, expression)
+            stack.wait_until(lambda asked=expression: bool(stack.api.query(asked)), 240, expression)
         yield stack
 
 
@@ -160,15 +160,15 @@ def ask_at(prometheus, expression, now):
     return [(series["metric"], float(series["value"][1])) for series in answer["result"]]
 
 
-def ask(prometheus, name, title, values, at=0):
-    return prometheus.query(variables.filled(panel(name, title)["targets"][at]["expr"], values))
+def ask(prometheus, name, title, values):
+    return prometheus.query(variables.filled(panel(name, title)["targets"][0]["expr"], values))
 
 
 def test_every_asset_has_one_grade(prometheus, worlds, fleet):
-    counts = [
-        ask(prometheus, "province", "Assets by grade", worlds["province"][0], at)[0].value for at in range(5)
-    ]
-    assert sum(counts) == len(fleet.possible)
+    targets, now = panel("province", "Assets by grade")["targets"], time.time()
+    asked = [variables.filled(target["expr"], worlds["province"][0]) for target in targets]
+    ((_, counted),) = ask_at(prometheus, " + ".join(f"sum({query})" for query in asked), now)
+    assert counted == len(fleet.possible)
 
 
 def test_grades_are_the_agents_where_the_province_takes_their_score_over(prometheus, worlds):
@@ -219,10 +219,12 @@ def test_grade_of_an_asset_is_its_agents(prometheus, worlds):
 
 
 def test_ranks_are_pythons(prometheus, worlds):
+    now = time.time()
+
     def recorded(name, part):
         return {
-            value.labels["unit"]: (value.labels["unit_kind"], value.value)
-            for value in prometheus.query(f"unit:secmon_{name}:{part}")
+            labels["unit"]: (labels["unit_kind"], value)
+            for labels, value in ask_at(prometheus, f"unit:secmon_{name}:{part}", now)
         }
 
     raw, coverage, weight = (
@@ -242,8 +244,12 @@ def test_ranks_are_pythons(prometheus, worlds):
     expected = {standing.unit: standing.place for kind in rank(totals).values() for standing in kind}
     assert None in expected.values()
     for values in worlds["unit"]:
-        shown = ask(prometheus, "unit", "Rank among its kind", values)
-        assert [value.value for value in shown] == [place for place in [expected[values["unit"]]] if place]
+        shown = ask_at(
+            prometheus,
+            variables.filled(panel("unit", "Rank among its kind")["targets"][0]["expr"], values),
+            now,
+        )
+        assert [value for _, value in shown] == [place for place in [expected[values["unit"]]] if place]
 
 
 def test_gains_are_the_agents(prometheus, worlds, fleet, stack):
@@ -273,7 +279,7 @@ def test_gains_are_the_agents(prometheus, worlds, fleet, stack):
                 part = verdict.severity.points / sum(fleet.possible[verdict.asset].values())
                 expected.setdefault((name, verdict.asset), {})[verdict.rule] = part
     stack.wait_until(
-        lambda: not prometheus.query(f"min(timestamp(secmon_build_info)) < {now}"), 60, "another scrape"
+        lambda: not prometheus.query(f"min(timestamp(secmon_build_info)) < {now}"), 180, "another scrape"
     )
     after = shown()
     still = {asset for asset in before if before[asset] and before[asset] == after[asset]}

@@ -132,7 +132,7 @@ def meet(netns: str, address: str) -> None:
         )
         return any("lladdr" in entry for entry in json.loads(shown.stdout or "[]"))
 
-    assert wait_for(known, 20)
+    assert wait_for(known, 60)
 
 
 def test_of_ipv6_the_neighbours_are_asked(scanner: str, tmp_path: pathlib.Path):

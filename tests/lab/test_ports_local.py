@@ -40,24 +40,34 @@ def bound(family: int, kind: int, address: str, *, v6only: bool | None = None) -
 def sockets():
     """One socket of every spelling, and two that take traffic from one peer only."""
     with contextlib.ExitStack() as stack:
-        made = {
-            "v4": bound(socket.AF_INET, STREAM, "0.0.0.0"),
-            "loopback": bound(socket.AF_INET, STREAM, "127.0.0.1"),
-            "dual": bound(socket.AF_INET6, STREAM, "::", v6only=False),
-            "v6only": bound(socket.AF_INET6, STREAM, "::", v6only=True),
-            "v6 loopback": bound(socket.AF_INET6, STREAM, "::1"),
-            "mapped": bound(socket.AF_INET6, STREAM, "::ffff:127.0.0.1", v6only=False),
-            "udp": bound(socket.AF_INET, DATAGRAM, "0.0.0.0"),
-            "udp loopback": bound(socket.AF_INET, DATAGRAM, "127.0.0.1"),
-            "udp dual": bound(socket.AF_INET6, DATAGRAM, "::", v6only=False),
-            "udp v6only": bound(socket.AF_INET6, DATAGRAM, "::", v6only=True),
-        }
+        made = spellings()
+        # The facts are told apart by their ports.
+        while len({sock.getsockname()[1] for sock in made.values()}) < len(made):
+            for sock in made.values():
+                sock.close()
+            made = spellings()
         for sock in made.values():
             stack.enter_context(sock)
         stack.enter_context(socket.create_connection(made["loopback"].getsockname()))
         connected = stack.enter_context(bound(socket.AF_INET, DATAGRAM, "127.0.0.1"))
         connected.connect(made["udp loopback"].getsockname())
         yield made
+
+
+def spellings() -> dict[str, socket.socket]:
+    """Return a socket for each way to say where it takes traffic from."""
+    return {
+        "v4": bound(socket.AF_INET, STREAM, "0.0.0.0"),
+        "loopback": bound(socket.AF_INET, STREAM, "127.0.0.1"),
+        "dual": bound(socket.AF_INET6, STREAM, "::", v6only=False),
+        "v6only": bound(socket.AF_INET6, STREAM, "::", v6only=True),
+        "v6 loopback": bound(socket.AF_INET6, STREAM, "::1"),
+        "mapped": bound(socket.AF_INET6, STREAM, "::ffff:127.0.0.1", v6only=False),
+        "udp": bound(socket.AF_INET, DATAGRAM, "0.0.0.0"),
+        "udp loopback": bound(socket.AF_INET, DATAGRAM, "127.0.0.1"),
+        "udp dual": bound(socket.AF_INET6, DATAGRAM, "::", v6only=False),
+        "udp v6only": bound(socket.AF_INET6, DATAGRAM, "::", v6only=True),
+    }
 
 
 def look(handles: local.Handles | None = None) -> Collector:
@@ -101,7 +111,7 @@ def ss() -> set[tuple[str, str, int]]:
 
 def test_the_listeners_equal_those_of_ss(needs, sockets):
     needs("ss")
-    for _ in range(5):  # other programs of this host open and close sockets meanwhile
+    for _ in range(20):  # other programs of this host open and close sockets meanwhile
         before = ss()
         seen = look().seen["local"]
         after = ss()
@@ -196,7 +206,7 @@ def server(*, cgroup: pathlib.Path | None = None):
     try:
         yield int(process.stdout.readline())
     finally:
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def test_without_privilege_the_socket_is_seen_and_the_process_is_unknown(needs):
@@ -215,7 +225,7 @@ def test_the_unit_is_told_by_the_cgroup_alone(needs):
     top = next((path for path in tops if (path / "cgroup.controllers").exists()), None)
     if top is None:
         pytest.skip("needs cgroup v2")
-    group = top / "secmon-lab.service"
+    group = top / f"secmon-lab-{os.getpid()}.service"
     try:
         group.mkdir()
     except OSError:
@@ -225,7 +235,7 @@ def test_the_unit_is_told_by_the_cgroup_alone(needs):
             row = look_as_nobody(port)
     finally:
         group.rmdir()
-    assert row["values"]["systemd_unit"] == "secmon-lab.service"
+    assert row["values"]["systemd_unit"] == group.name
     assert row["values"]["attribution"] == "unit"
 
 

@@ -72,7 +72,7 @@ def test_the_answer_of_snmpd_tells_the_system(needs, folder):
     needs("snmpd", root=True)
     asked = udpprobes.probe(161).tries[0]
     with running("snmpd", folder) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(5)
+        sock.settimeout(30)
         sock.sendto(asked, ("127.0.0.1", port))
         reply = sock.recv(udpprobes.REPLY_LIMIT)
     place = identify.Open("127.0.0.1", "udp", 161, "127.0.0.1", reply)
@@ -226,7 +226,7 @@ def test_whatever_a_server_says_it_is_soon_over(handle, service, banner):
     with server(handle) as port:
         started = time.monotonic()
         told = only(port)
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 20
     assert isinstance(told, Service)
     assert told.service == service
     assert (told.banner or "").startswith(banner or "")
@@ -261,7 +261,7 @@ def test_many_bad_servers_at_once_keep_the_deadline():
         ]
         identifier = identify.Identifier(identify.acquire(make_task()), Pace(5000), 16)
         found = identifier.run(work, started + 2.0, lambda: None)
-    assert time.monotonic() - started < 4.0
+    assert time.monotonic() - started < 10  # of half a minute that they would take
     assert len(found) == len(work)
     assert {known for known in found.values() if isinstance(known, Reason)} == {Reason.TIMEOUT}
     assert any(isinstance(known, Service) for known in found.values())

@@ -58,9 +58,15 @@ def test_eight_hosts_are_seen_as_they_are():
         rejected = seen.ports(made["reject"].address, "filtered")
         assert rejected, "a kernel sends few ICMP errors, but some"
         assert rejected | seen.ports(made["reject"].address, "no_reply") == TOP - set(made["reject"].host.tcp)
-        for name in ("none", "five", "fifty", "udp", "six", "lossy"):
+        for name in ("none", "five", "fifty", "udp", "six"):
             assert seen.ports(made[name].address, "closed") == TOP - set(made[name].host.tcp), name
-        assert seen.seconds < 10
+        # A port of which every SYN is lost by chance has no reply: one of a thousand in some hundred runs.
+        lossy = TOP - set(made["lossy"].host.tcp)
+        assert len(lossy - seen.ports(made["lossy"].address, "closed")) <= 2
+        assert lossy == seen.ports(made["lossy"].address, "closed") | seen.ports(
+            made["lossy"].address, "no_reply"
+        )
+        assert seen.seconds < 30
         assert sorted(seen.finished) == sorted(seen.lanes)
 
 
@@ -211,7 +217,7 @@ def test_the_deadline_leaves_the_rest_not_measured():
         assert 100 < len(seen.lanes[address]["states"]) < 250
         assert seen.finished == []
         assert seen.lanes[address]["failure"] is None
-        assert seen.seconds < 2.5
+        assert seen.seconds < 10  # of fifty that all of them would take
 
 
 def test_the_gate_is_asked_before_anything_is_sent(wired):
@@ -268,8 +274,21 @@ def segment(source: str, port: int, to: int, acknowledged: int, flags: int) -> b
 @pytest.fixture
 def inject():
     """Let segments arrive here, over loopback, from whatever source they claim."""
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        yield lambda *segments: [raw.sendto(data, ("127.0.0.1", 0)) for data in segments]
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echo,
+    ):
+        echo.bind(("127.0.0.1", 0))
+
+        def send(*segments: bytes) -> None:
+            """Send them, never more at once than fit into the kernel's queue (net.core.netdev_max_backlog)."""
+            for start in range(0, len(segments), 100):
+                for data in segments[start : start + 100]:
+                    raw.sendto(data, ("127.0.0.1", 0))
+                echo.sendto(b"x", echo.getsockname())  # it comes after them, so then they have arrived
+                echo.recv(1)
+
+        yield send
 
 
 def test_forged_answers_do_not_count(wired, inject):

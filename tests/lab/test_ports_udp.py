@@ -22,7 +22,9 @@ from secmon.core.contract import Unavailable
 from secmon.core.model import Completeness, Reason
 from tests.lab.ports_lab import HOSTS, Host, lab, missing
 from tests.lab.ports_probe import host, make_task
+from tests.lab.services_lab import answers
 from tests.support import Collector
+from tests.support.processes import wait_for
 
 ANSWERING = next(one for one in HOSTS if one.udp)
 TRIES = max(len(udpprobes.probe(port).tries) for port in udpprobes.PORTS)
@@ -37,6 +39,7 @@ def made():
     hosts = (
         ANSWERING,
         Host("none"),
+        Host("rested"),
         Host("drop", rules=("meta l4proto udp drop",)),
         Host("silent", rules=("drop",)),
         Host("prohibited", rules=("meta l4proto udp reject with icmpx type admin-prohibited",)),
@@ -119,7 +122,7 @@ def test_open_ports_equal_those_of_nmap(made, needs, name):
 
 def test_closed_ports_of_many_are_counted_and_silence_is_not_closed(made):
     """A kernel answers some six at once, then one a second (net.ipv4.icmp_ratelimit)."""
-    (seen,) = look(made, "none", ports="top", rate=2000)
+    (seen,) = look(made, "rested", ports="top", rate=2000)  # which nobody else makes answer by ICMP
     assert met(seen) == {}
     assert seen.completeness is Completeness.OK
     assert f"Of {len(udpprobes.PORTS)} UDP ports: " in seen.detail
@@ -185,18 +188,23 @@ def test_no_host_counts_more_than_its_budget_nor_more_than_all_tries(rate):
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    """Start a program once a module; return a function that does so."""
+    """Start a program once a module; return a function that does so, and waits until its port answers."""
     started = []
 
-    def start(*command: str) -> None:
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-        time.sleep(0.7)
-        assert started[-1].poll() is None, command
+    def start(address: str, port: int, *command: str) -> None:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        started.append(process)
+
+        def ready() -> bool:
+            assert process.poll() is None, command
+            return answers(address, port, udpprobes.probe(port).tries)
+
+        assert wait_for(ready, 60), command
 
     yield start
     for process in started:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def identified(address, ports):
@@ -216,7 +224,17 @@ def test_snmpd_answers_to_public_or_in_version_3_alone(needs, running, tmp_path,
     address = f"127.88.161.{number}"
     (tmp_path / "snmpd.conf").write_text(f"rocommunity {community}\nsysdescr Linux secmon 6.1.0-18-amd64\n")
     environment = ("env", f"SNMP_PERSISTENT_DIR={tmp_path}")
-    running(*environment, "snmpd", "-f", "-C", "-c", str(tmp_path / "snmpd.conf"), f"udp:{address}:161")
+    running(
+        address,
+        161,
+        *environment,
+        "snmpd",
+        "-f",
+        "-C",
+        "-c",
+        str(tmp_path / "snmpd.conf"),
+        f"udp:{address}:161",
+    )
     fact = identified(address, "161")[161]
     assert (fact["state"], fact["service"]) == ("open", service)
     assert (fact["banner"] == "Linux secmon 6.1.0-18-amd64") is (service == "snmp")
@@ -224,8 +242,9 @@ def test_snmpd_answers_to_public_or_in_version_3_alone(needs, running, tmp_path,
 
 def test_memcached_answers_over_udp(needs, running):
     needs("memcached")
-    running("memcached", "-u", "nobody", "-l", "127.88.161.12", "-p", "0", "-U", "11211")
-    fact = identified("127.88.161.12", "11211")[11211]
+    address = "127.88.161.12"
+    running(address, 11211, "memcached", "-u", "nobody", "-l", address, "-p", "0", "-U", "11211")
+    fact = identified(address, "11211")[11211]
     assert (fact["state"], fact["service"], fact["product"]) == ("open", "memcached", "Memcached")
 
 

@@ -17,7 +17,7 @@ from secmon.core.contract import Task
 from secmon.core.model import Form, Target
 
 TARGET = Target("me", "ports", Form.LOCAL, "local")
-LIMIT_SECONDS = 40.0
+LIMIT_SECONDS = 120.0
 
 
 class Watch:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from secmon.agent.supervisor import HEARTBEATS
 from secmon.core.model import Completeness, Reason
 from tests.support.processes import Lab, make_registry, wait_for
 
@@ -20,20 +23,23 @@ def _capture(interval: float = 5.0, **settings) -> Lab:
     return Lab({"live": act}, make_registry(["live"], long_lived=True, cpu_seconds=None))
 
 
+def _names(lab: Lab) -> list[list[tuple[str, object]]]:
+    """Return what each judgement was made of: targets, and the names of the things there."""
+    return [
+        [(observation.target, observation.facts[0].values["name"]) for observation in judgement.observations]
+        for _, judgement, _ in lab.judged
+    ]
+
+
 def test_each_window_is_a_run():
     with _capture() as lab:
         lab.load()
         lab.supervisor.tick()
-        lab.loop(lambda: len(lab.judged) == 3 and lab.supervisor._judging.idle)
-        seen = [
-            [
-                (observation.target, observation.facts[0].values["name"])
-                for observation in judgement.observations
-            ]
-            for _, judgement, _ in lab.judged
-        ]
-        # Two windows may end before the first is judged: then the later one's spool is judged twice.
-        assert seen[-1] == [("local", "window 2"), ("other", "window 2")]
+        last = [("local", "window 2"), ("other", "window 2")]
+        lab.loop(lambda: _names(lab)[-1:] == [last] and lab.supervisor._judging.idle)
+        seen = _names(lab)
+        # Windows that end while one is judged: the later one's spool is judged for them, once.
+        assert 2 <= len(seen) <= 3
         assert all(len(window) == 2 for window in seen)
         assert all(judgement.runs[0].canary is None for _, judgement, _ in lab.judged)
         assert lab.supervisor.counters("live").last_run > 0
@@ -42,7 +48,7 @@ def test_each_window_is_a_run():
 
 
 def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
-    with _capture(interval=0.8, windows=1) as lab:
+    with _capture(interval=1.5, windows=1) as lab:  # three of them are longer than a start on a busy machine
         lab.load()
         lab.supervisor.tick()
         lab.loop(lambda: len(lab.judged) == 4)
@@ -54,15 +60,19 @@ def test_silence_for_three_windows_is_a_timeout_and_it_is_started_anew():
 
 
 def test_heartbeats_extend_the_deadline():
-    with _capture(interval=0.6, windows=7, window=0.5) as lab:
+    with _capture(interval=1.5, windows=1000, window=0.5) as lab:
         lab.load()
         lab.supervisor.tick()
-        lab.loop(lambda: len(lab.judged) >= 6)
+        lab.loop(lambda: len(lab.judged) >= 1)
+        end = time.monotonic() + 1.5 * HEARTBEATS + 2.0  # past the deadline that it began with
+        lab.loop(lambda: time.monotonic() > end)
+        assert len(lab.judged) >= 2
         assert lab.supervisor.counters("live").kills == 0
+        assert lab.survivors
 
 
 def test_a_crash_is_a_run_of_its_own_and_pauses():
-    with _capture(interval=0.4, windows=0, then="crash") as lab:
+    with _capture(interval=2.0, windows=0, then="crash") as lab:
         lab.load()
         lab.supervisor.tick()
         lab.loop(lambda: lab.supervisor.counters("live").quarantined)

@@ -14,7 +14,7 @@ HUNG = [f"hung{number}" for number in range(10)]
 PROCESSES_EACH = 4  # the child, its child, its grandchild in a session, and that one's child in another
 
 
-def _eleven(marker: str = "", deadline: float = 2.0) -> Lab:
+def _eleven(marker: str = "", deadline: float = 6.0) -> Lab:
     acts = {name: {"act": "family", "deadline": deadline} for name in HUNG}
     return Lab({**acts, "healthy": {"act": "fine"}}, marker=marker, processes=True)
 
@@ -60,7 +60,7 @@ def test_nothing_survives_the_core(number: int):
             lab.loop(lambda: False, 60.0)
         finally:
             os._exit(1)
-    assert wait_for(lambda: len(named(marker)) == PROCESSES_EACH * len(HUNG), 30.0)
+    assert wait_for(lambda: len(named(marker)) == PROCESSES_EACH * len(HUNG), 60.0)
     os.kill(core, number)
     os.waitpid(core, 0)
     assert wait_for(lambda: not named(marker))

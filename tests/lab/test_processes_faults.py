@@ -9,7 +9,7 @@ from tests.support.processes import Lab, said, wait_for
 
 KILLED = [
     # act, reason of the part, settings
-    ("spin", Reason.RESOURCE_LIMIT, {"deadline": 20.0, "cpu": 1}),
+    ("spin", Reason.RESOURCE_LIMIT, {"deadline": 50.0, "cpu": 1}),
     ("spin", Reason.TIMEOUT, {"deadline": 0.5}),
     ("flood", Reason.RESOURCE_LIMIT, {}),
     ("long_line", Reason.RESOURCE_LIMIT, {}),

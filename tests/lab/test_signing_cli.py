@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -159,13 +160,14 @@ def test_a_key_in_an_agent_signs(site, needs):
     with subprocess.Popen(["ssh-agent", "-D", "-a", "agent"], cwd=site, stdout=subprocess.DEVNULL) as agent:
         try:
             socket = str(site / "agent")
-            for _ in range(100):
+            for _ in range(600):  # it needs a moment to listen
                 added = subprocess.run(
                     ["ssh-add", "key"], cwd=site, env={**os.environ, "SSH_AUTH_SOCK": socket},
                     capture_output=True, check=False,
                 )  # fmt: skip
                 if added.returncode == 0:
                     break
+                time.sleep(0.05)
             (site / "only.pub").write_text(KEY.line + "\n")
             words = [
                 "--key",

@@ -50,7 +50,7 @@ def target(port: int, host: str = HOST, **options) -> Target:
     )
 
 
-def task(targets, trust=(), timeout: float = 2) -> Task:
+def task(targets, trust=(), timeout: float = 10) -> Task:
     settings = {"trust": trust, "timeout": timeout}
     return Task("tls", "endpoint", tuple(targets), settings, (), (), 60, time.time())
 
@@ -62,7 +62,7 @@ def look(*targets, **options) -> Collector:
     return collector
 
 
-def look_at(port: int, trust: str, timeout: float = 2, **options):
+def look_at(port: int, trust: str, timeout: float = 10, **options):
     one = target(port, **options)
     seen = look(one, trust=(trust,), timeout=timeout).seen[one.text]
     assert set(seen.looked) == {"endpoint", "certificate"}
@@ -141,7 +141,7 @@ def test_openssl_says_the_same(lab, trust, reason, needs):
         "sslserver",
     ]
     answer = subprocess.run(
-        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20
+        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
     )
     codes = [int(code) for code in re.findall(r"verify error:num=(\d+)", answer.stderr)]
     assert (codes or [0])[0] == OPENSSL_CODES[reason], answer.stderr
@@ -282,7 +282,7 @@ def test_good_servers_among_bad_ones_are_not_disturbed(lab, trust):
             servers.speaks_http,
         )
     ]
-    seen = look(*bad, *good, trust=(trust,), timeout=2).seen
+    seen = look(*bad, *good, trust=(trust,), timeout=5).seen
     assert all(endpoint_of(seen[each.text])["trusted"] for each in good)
     reasons = [seen[each.text].reason for each in bad]
     assert reasons == [Reason.TIMEOUT, Reason.TARPIT, Reason.RESET, Reason.NOT_TLS]
@@ -305,7 +305,7 @@ def test_versions_are_those_of_sslscan(lab, trust, needs, options):
     port = lab.openssl(leaf(key=RSA_2048), ISSUING, options=(*options, *old))
     command = ["sslscan", "--no-ciphersuites", "--no-heartbleed", "--no-renegotiation", "--no-compression"]
     command += ["--no-fallback", "--no-groups", "--no-check-certificate", "--no-colour", f"{HOST}:{port}"]
-    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60).stdout
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=180).stdout
     wanted = [f"TLS{version}" for version in re.findall(r"TLSv(1\.\d)\s+enabled", answer)]
     assert wanted, answer
     assert endpoint_of(look_at(port, trust))["versions"] == sorted(wanted)

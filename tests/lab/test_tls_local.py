@@ -52,7 +52,7 @@ serve(443, "::1")
 serve(8443, "::")
 serve(8006, "127.0.0.1", servers.speaks_http)
 serve(12345, "127.0.0.1")
-settings = {"trust": (str(folder),), "timeout": 2}
+settings = {"trust": (str(folder),), "timeout": 10}
 def run(module, target):
     task = Task("tls", module.__name__.rpartition(".")[2], (target,), settings, (), (), 60, time.time())
     read, write = os.pipe()
@@ -105,7 +105,7 @@ def test_probes_see_the_same_after_they_have_given_up_all_privileges(needs):
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
     )
     assert run.returncode == 0, run.stderr

@@ -16,21 +16,23 @@ from tests.support import Collector
 
 WEB = (
     "import http.server, threading;"
-    "serve = lambda port: http.server.ThreadingHTTPServer(('', port),"
-    " http.server.SimpleHTTPRequestHandler).serve_forever();"
-    "[threading.Thread(target=serve, args=(port,)).start() for port in (80, 8000, 8080)]"
+    "serve = lambda port: http.server.ThreadingHTTPServer(('', port), http.server.SimpleHTTPRequestHandler);"
+    "servers = [serve(port) for port in (80, 8000, 8080)];"
+    "print('up', flush=True);"
+    "[threading.Thread(target=server.serve_forever).start() for server in servers]"
 )
 NAMES = (
-    "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 53));\n"
+    "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 53));"
+    "print('up', flush=True)\n"
     "while True: s.sendto(*s.recvfrom(512))"
 )
 CLIENTS = f"""
 import socket, urllib.request
 for number in range(60):
     port = (80, 8000, 8080)[number % 3]
-    urllib.request.urlopen(f"http://{FAR}:{{port}}/", timeout=5).read()
+    urllib.request.urlopen(f"http://{FAR}:{{port}}/", timeout=30).read()
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(5)
+    s.settimeout(30)
     s.sendto(b"query" * 8, ("{FAR}", 53))
     s.recv(512)
 for port in (22, 25, 22, 25, 22):  # services that are not there, tried again and again
@@ -131,10 +133,11 @@ def test_an_nmap_scan_that_a_firewall_swallows_is_found_too(capture, net, needs)
 
 def test_ordinary_traffic_with_takeovers_in_it_is_silent(capture, net):
     with (
-        net.background(net.far, sys.executable, "-c", WEB),
-        net.background(net.far, sys.executable, "-c", NAMES),
+        net.background(net.far, sys.executable, "-c", WEB) as web,
+        net.background(net.far, sys.executable, "-c", NAMES) as names,
     ):
-        time.sleep(1)
+        for server in (web, names):
+            assert server.stdout.readline() == "up\n"
         _, seen = capture(
             (sys.executable, "-c", CLIENTS),
             (sys.executable, "-c", TAKEOVERS),

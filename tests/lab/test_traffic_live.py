@@ -9,6 +9,11 @@ import pytest
 
 from tests.lab.traffic_lab import FAR, NEAR, lab
 
+LONG_SECONDS = 12
+"""Of a look in which a program of two seconds starts and ends, on a busy machine too."""
+WINDOWS = 14
+"""Of a second, for two such programs."""
+
 
 @pytest.fixture
 def net(needs):
@@ -44,7 +49,7 @@ def write_udp_capture(path, count: int) -> int:
 def test_every_frame_of_a_replay_is_counted(net, needs, tmp_path):
     needs("tcpreplay")
     size = write_udp_capture(tmp_path / "udp.pcap", 30_000)
-    with net.live(net.far, 3) as told:
+    with net.live(net.far, LONG_SECONDS) as told:
         net.run(net.near, "tcpreplay", "-q", "-K", "-i", "v0", "-p", "20000", str(tmp_path / "udp.pcap"))
     interface = told["interface"]
     assert (interface["packets"] + interface["dropped"], told["canaries"]) == (30_000, [[None, ""]])
@@ -56,7 +61,7 @@ def test_every_frame_of_a_replay_is_counted(net, needs, tmp_path):
 @pytest.mark.parametrize("kind", ["-sS", "-sT"])
 def test_an_nmap_scan_is_one_port_scan(net, needs, kind):
     needs("nmap")
-    with net.live(net.far, 6) as told:
+    with net.live(net.far, LONG_SECONDS) as told:
         net.run(net.near, "nmap", "-n", "-F", kind, FAR)
     assert [(a["detector"], a["source"], a["destination"]) for a in told["anomalies"]] == [
         ("port_scan", NEAR, FAR)
@@ -91,7 +96,7 @@ def test_a_flood_that_the_victim_answers_with_cookies_is_found(net, needs, tmp_p
     write_flood(tmp_path / "flood.pcap", mac, 1000)
     with net.background(net.far, sys.executable, "-c", server) as process:
         assert process.stdout.readline() == "up\n"
-        with net.live(net.far, 6) as told:
+        with net.live(net.far, LONG_SECONDS) as told:
             net.run(net.near, "tcpreplay", "-q", "-i", "v0", "-p", "500", str(tmp_path / "flood.pcap"))
     (anomaly,) = told["anomalies"]
     assert (anomaly["detector"], anomaly["source"], anomaly["destination"], anomaly["port"]) == (
@@ -107,7 +112,7 @@ def test_a_flood_that_the_victim_answers_with_cookies_is_found(net, needs, tmp_p
 def test_a_scan_by_a_known_source_is_left_out_and_counted(net, needs):
     needs("nmap")
     known = [{"cidr": f"{NEAR}/32", "detectors": ["port_scan"], "reason": "our scanner"}]
-    with net.live(net.far, 6, known_sources=known) as told:
+    with net.live(net.far, LONG_SECONDS, known_sources=known) as told:
         net.run(net.near, "nmap", "-n", "-F", "-sS", FAR)
     assert told["anomalies"] == []
     assert "anomalies of known sources left out: 1" in told["detail"]
@@ -116,12 +121,12 @@ def test_a_scan_by_a_known_source_is_left_out_and_counted(net, needs):
 def test_in_the_daemon_windows_follow_each_other_without_a_gap(net, needs, tmp_path):
     needs("tcpreplay", "nmap")
     size = write_udp_capture(tmp_path / "udp.pcap", 8000)
-    with net.live(net.far, 1, windows=8) as told:
+    with net.live(net.far, 1, windows=WINDOWS) as told:
         net.run(net.near, "tcpreplay", "-q", "-K", "-i", "v0", "-p", "4000", str(tmp_path / "udp.pcap"))
         net.run(net.near, "nmap", "-n", "-F", "-sS", FAR)
     windows = told["windows"]
-    assert len(windows) == 8
-    assert [window["canaries"] for window in windows] == [[[None, ""]]] * 8
+    assert len(windows) == WINDOWS
+    assert [window["canaries"] for window in windows] == [[[None, ""]]] * WINDOWS
     assert sum(window["interface"]["dropped"] for window in windows) == 0
     assert sum(window["interface"]["bytes"] for window in windows) > size
     found = [[anomaly["source"] for anomaly in window["anomalies"]] for window in windows]
@@ -148,21 +153,21 @@ def test_the_loopback_counts_each_frame_once(net):
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
         "[s.sendto(b'x' * 100, ('127.0.0.1', 9)) for _ in range(50)]"
     )
-    with net.live(net.far, 2, name="lo") as told:
+    with net.live(net.far, 6, name="lo") as told:
         net.run(net.far, "python3", "-c", script)
     assert told["interface"]["packets"] == 100  # each datagram, and the ICMP error that answers it
     assert told["canaries"] == [[None, ""]]
 
 
 def test_an_interface_that_goes_down_is_not_called_quiet(net):
-    with net.live(net.far, 2) as told:
+    with net.live(net.far, 5) as told:
         net.run(net.far, "ip", "link", "set", "v0", "down")
     assert (told["completeness"], told["reason"]) == ("partial", "no_data")
     assert "v0 was down for a time" in told["detail"]
 
 
 def test_an_interface_that_vanishes_is_not_called_quiet(net):
-    with net.live(net.far, 2) as told:
+    with net.live(net.far, 5) as told:
         net.run(net.far, "ip", "link", "delete", "v0")
     assert told["reason"] == "no_data"
     assert told["detail"].startswith("v0 has gone")

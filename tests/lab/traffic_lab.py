@@ -51,7 +51,7 @@ class Lab:
             yield process
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
     @contextlib.contextmanager
     def live(self, where: str, seconds: float, **options) -> Iterator[dict]:
@@ -68,8 +68,8 @@ class Lab:
 
 @contextlib.contextmanager
 def lab(tag: str) -> Iterator[Lab]:
-    """Make the two namespaces, and remove them."""
-    made = Lab(tag)
+    """Make the two namespaces, and remove them; their names are this process' own."""
+    made = Lab(f"{tag}{os.getpid()}")
     try:
         for where in (made.near, made.far):
             subprocess.run(["ip", "netns", "add", where], check=True)

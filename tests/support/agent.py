@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import selectors
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
+"""For what takes a second on an idle machine: on a busy one Python alone starts in several."""
 
 
 def free_port() -> int:
@@ -78,6 +80,8 @@ class Agent:
             environment |= {ACTS: json.dumps(acts), STATE: str(self.state), PORT: str(self.port)}
         elif configuration is not None or not (folder / "secmon.yml").exists():
             self.configure(configuration or "")
+        self._tail = b""
+        self._log_ended = threading.Event()
         self.process = subprocess.Popen(
             [*wrapper, sys.executable, *python, "-m", *command],
             stderr=subprocess.PIPE,
@@ -85,17 +89,36 @@ class Agent:
             env=environment,
             cwd=folder,
         )
-        self._threads = [threading.Thread(target=target) for target in (self._read_log, self._read_manager)]
-        for thread in self._threads:
-            thread.start()
+        os.set_blocking(self.process.stderr.fileno(), False)
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
 
-    def _read_log(self) -> None:
-        for line in self.process.stderr:
-            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+    def _listen(self) -> None:
+        """Read what it tells and logs: when a word of it is in `told`, what it logged before is in `lines`."""
+        with selectors.DefaultSelector() as waiting:
+            for source in (self._manager, self.process.stderr):
+                waiting.register(source, selectors.EVENT_READ)
+            data = b""
+            while data != b"end":
+                ready = [key.fileobj for key, _ in waiting.select()]
+                data = self._manager.recv(4096) if self._manager in ready else b""
+                if not self._log_ended.is_set() and self._read_log():
+                    waiting.unregister(self.process.stderr)
+                    self._log_ended.set()
+                if data != b"end":
+                    self.told += data.decode().splitlines()
 
-    def _read_manager(self) -> None:
-        while (data := self._manager.recv(4096)) != b"end":
-            self.told += data.decode().splitlines()
+    def _read_log(self) -> bool:
+        """Keep the lines that are there now; whether there will be no more."""
+        while True:
+            try:
+                data = os.read(self.process.stderr.fileno(), 65536)
+            except BlockingIOError:
+                return False
+            *lines, self._tail = (self._tail + data).split(b"\n")
+            self.lines += [line.decode(errors="replace") for line in lines]
+            if not data:
+                return True
 
     def configure(self, text: str) -> None:
         """Write its configuration: its address, and more sections."""
@@ -116,7 +139,7 @@ class Agent:
     def get(self, path: str) -> tuple[int, str]:
         url = f"http://127.0.0.1:{self.port}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as response:
+            with urllib.request.urlopen(url, timeout=30) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -160,7 +183,13 @@ class Agent:
         """Tell it to end, and return its exit status."""
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for its end and for all that it has logged, and return its exit status."""
+        status = self.process.wait(PATIENCE_SECONDS)
+        assert self._log_ended.wait(PATIENCE_SECONDS), self.lines
+        return status
 
     def __enter__(self) -> Self:
         return self
@@ -171,8 +200,7 @@ class Agent:
         self.process.wait(PATIENCE_SECONDS)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"end", self._manager.getsockname())
-        for thread in self._threads:
-            thread.join()
+        self._thread.join()
         self._manager.close()
         self.process.stderr.close()
 

@@ -116,7 +116,7 @@ class Container:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         assert wait_for(
-            lambda: self.run("systemctl", "is-system-running").stdout in {"running\n", "degraded\n"}, 60
+            lambda: self.run("systemctl", "is-system-running").stdout in {"running\n", "degraded\n"}, 180
         )
 
     @property
@@ -127,7 +127,7 @@ class Container:
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the container."""
         enter = ["nsenter", "-t", self._init, "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd=/"]
-        return subprocess.run([*enter, *command], capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run([*enter, *command], capture_output=True, text=True, check=False, timeout=180)
 
     def __enter__(self) -> Self:
         return self

@@ -41,7 +41,7 @@ def observe(acts: dict[str, dict], out: BinaryIO) -> int:
         name: CheckPlan(
             enabled=act.get("enabled", True),
             interval=act.get("interval", 60.0),
-            deadline=act.get("deadline", 20.0),
+            deadline=act.get("deadline", 50.0),
             probes=tuple(act.get("probes", ["probe"])),
             assets=("here",),
             long_lived=act.get("long_lived", ""),

@@ -79,7 +79,7 @@ class Lab:
         if status == "ok":
             self.supervisor.use(decode(CorePlan, json.loads(text)))
 
-    def loop(self, until: Callable[[], bool], seconds: float = 30.0) -> None:
+    def loop(self, until: Callable[[], bool], seconds: float = 60.0) -> None:
         """Serve events until a condition holds."""
         end = time.monotonic() + seconds
         while not until():
@@ -140,7 +140,7 @@ def named(marker: str) -> list[int]:
     return found
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     """Wait until a condition holds; whether it did."""
     end = time.monotonic() + seconds
     while not condition():

@@ -67,7 +67,7 @@ def serving(web, **more):
 
 
 def dial(server, context, session=None):
-    raw = socket.create_connection(server.address, timeout=10)
+    raw = socket.create_connection(server.address, timeout=30)
     try:
         return context.wrap_socket(raw, server_hostname="agent", session=session, suppress_ragged_eofs=False)
     except BaseException:

@@ -58,9 +58,9 @@ class Serving:
                     key.data()
 
     def connect(self) -> socket.socket:
-        return self._open.enter_context(socket.create_connection(self.address, timeout=10))
+        return self._open.enter_context(socket.create_connection(self.address, timeout=30))
 
     def client(self) -> http.client.HTTPConnection:
         return self._open.enter_context(
-            contextlib.closing(http.client.HTTPConnection(*self.address, timeout=10))
+            contextlib.closing(http.client.HTTPConnection(*self.address, timeout=30))
         )

@@ -87,7 +87,7 @@ class Lab:
             process.communicate()
 
         self._stack.callback(stop)
-        for _ in range(500):
+        for _ in range(6000):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 return port
             time.sleep(0.01)
