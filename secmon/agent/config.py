@@ -22,6 +22,7 @@ from secmon.core.assemble import Parts, assemble
 from secmon.core.binding import bind
 from secmon.core.codec import encode
 from secmon.core.configuration import Configuration, PathSetting
+from secmon.core.expected import expected_by_agent
 from secmon.core.manifest import MANIFEST
 from secmon.core.overrides import load_overrides
 from secmon.core.plan import Pack
@@ -297,6 +298,7 @@ def _bind(
         state_dir=handles.state_dir,
         lang=_language(handles),
         resident=handles.invocation.command == "run",
+        expected=expected_by_agent(chosen.assets, content, registry),
     )
 
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 from secmon.agent import config
 from secmon.core.configuration import PathSetting
 from secmon.core.contract import Unavailable
+from secmon.core.expected import expected_points
 from secmon.core.inventorydates import dated_faults
 from secmon.core.inventoryfile import read_inventory
-from secmon.core.inventorypages import agent_rows, asset_rows, pack_rows, possible_points
+from secmon.core.inventorypages import agent_rows, asset_rows, pack_rows
 from secmon.core.packcontent import load_content, use_of
 from secmon.core.rule import Fault, Place
 from secmon.core.sections import BUILTIN
@@ -161,9 +162,13 @@ def _metrics(handles: Handles, inventory: Inventory, now: float, faults: list[Fa
         return {}
     content = _load(handles.registry, read, now, faults)
     assets = [inventory.as_judged(entry) for entry in inventory.in_service(now)]
-    possible, found = possible_points(assets, content, handles.registry)
+    possible, found = expected_points(assets, content, handles.registry)
     faults += found
-    return {"assets": asset_rows(inventory, possible, now), "packs": pack_rows(inventory, now)}
+    return {
+        "made": now,
+        "assets": asset_rows(inventory, possible, now),
+        "packs": pack_rows(inventory, now),
+    }
 
 
 def _strangers(

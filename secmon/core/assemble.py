@@ -37,6 +37,7 @@ class Parts:
         serials: `kind/name` -> highest serial of a signed pack that was accepted.
         notes: what a person should know.
         warnings: what a person should look at.
+        expected: asset -> check -> points of the rules that bind whatever targets are named.
     """
 
     configuration: Configuration
@@ -52,6 +53,7 @@ class Parts:
     serials: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    expected: Mapping[str, dict[str, int]] = field(default_factory=dict)
 
 
 def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
@@ -84,6 +86,7 @@ def assemble(parts: Parts, registry: Registry) -> tuple[CorePlan, ChildPlan]:
         serials=dict(parts.serials),
         notes=parts.notes,
         warnings=parts.warnings,
+        expected=dict(parts.expected),
     )
     child = ChildPlan(
         targets=parts.chosen.targets,

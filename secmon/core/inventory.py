@@ -30,6 +30,11 @@ class Availability(StrEnum):
         """Return for how long a complete run counts in full."""
         return _MAX_AGE_DAYS[self] * DAY_SECONDS
 
+    @property
+    def speaks_seconds(self) -> float | None:
+        """Return for how long an agent's last words hold, None where only over a missed scrape."""
+        return None if self is Availability.ALWAYS else 2 * self.max_age_seconds
+
 
 _MAX_AGE_DAYS: Final = {
     Availability.ALWAYS: 1.0,

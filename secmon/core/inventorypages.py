@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from secmon.core.binding import bind
 from secmon.core.fleet import weight_of
 from secmon.core.hosts import join_port
 from secmon.core.inventory import Availability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from secmon.core.contract import Registry
     from secmon.core.inventory import Inventory, InventoryAsset
-    from secmon.core.model import Asset, Json
-    from secmon.core.packcontent import Content
-    from secmon.core.rule import Fault
+    from secmon.core.model import Json
 
 
 def agent_rows(inventory: Inventory, now: float) -> list[Json]:
@@ -59,44 +54,12 @@ def target_groups(agents: Iterable[Json], port: int) -> list[Json]:
     ]
 
 
-def possible_points(
-    assets: Sequence[Asset], content: Content, registry: Registry
-) -> tuple[dict[str, dict[str, int]], list[Fault]]:
-    """Return what the rules that bind each asset are worth.
-
-    Args:
-        assets: as judged.
-        content: rules, profiles and overrides of the packs that the inventory accepts.
-        registry: the checks.
-
-    Returns:
-        Asset -> check -> points, 0 where no rule of the check binds it; and what is wrong with the overrides.
-    """
-    alike: dict[
-        Asset, Asset
-    ] = {}  # what decides about binding -> the first such asset, which is bound for all
-    first = {asset.id: alike.setdefault(_deciding(asset, content), asset).id for asset in assets}
-    distinct = list(alike.values())
-    bindings, faults = bind(content.rules, content.profiles, content.overrides, distinct, (), registry)
-    points = {asset.id: dict.fromkeys(registry.checks, 0) for asset in distinct}
-    rules = {rule.id: rule for rule in content.rules}
-    for binding in bindings:
-        rule = rules[binding.rule]
-        points[binding.asset][rule.check] += rule.severity.points
-    return {asset: points[same] for asset, same in first.items()}, faults
-
-
-def _deciding(asset: Asset, content: Content) -> Asset:
-    """Return an asset without what rules do not look at; of a province that leaves a few dozen."""
-    return asset if content.overrides else replace(asset, id="", unit="")
-
-
 def asset_rows(inventory: Inventory, possible: Mapping[str, Mapping[str, int]], now: float) -> list[Json]:
     """Return what each asset counts.
 
     Args:
         inventory: an inventory.
-        possible: of `possible_points`.
+        possible: of core.expected.
         now: Unix seconds.
 
     Returns:
@@ -124,6 +87,8 @@ def _asset_row(inventory: Inventory, entry: InventoryAsset, speaker: str, now: f
             "site": entry.site,
         },
         "max_age": entry.availability.max_age_seconds,
+        "speaks": entry.availability.speaks_seconds,
+        "watchers": [agent for agent in entry.watched_by if agent != speaker],
         "weight": weight_of(asset.level),
         "maintenance": entry.in_maintenance(now),
     }

@@ -117,6 +117,7 @@ class CorePlan:
         assets: every asset.
         checks: check -> how it is scheduled.
         possible: asset -> check -> points that its bound rules are worth.
+        expected: likewise, of the rules that bind whatever targets are named; `possible` where absent.
         critical: asset -> ids of its bound rules whose own severity is critical.
         rules: rule id -> its own severity.
         waivers: every waiver, also expired ones.
@@ -143,6 +144,7 @@ class CorePlan:
     serials: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    expected: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

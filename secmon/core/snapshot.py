@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from secmon.core.handover import Handover, hand_over
 from secmon.core.model import Asset, Outcome, Reason, Run, Severity
 from secmon.core.score import Points, Score, count_points, critical_in_order, freshness, score
 
@@ -71,6 +72,7 @@ class AssetState:
         checks: one for each check that has rules or targets on it.
         findings: open ones, counted.
         rules: results that are not passes, by rule.
+        handover: what the province is told of its points.
     """
 
     asset: Asset
@@ -78,6 +80,7 @@ class AssetState:
     checks: tuple[AssetCheck, ...]
     findings: tuple[FindingCount, ...]
     rules: tuple[RuleCount, ...]
+    handover: Handover
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,12 @@ def _asset(inputs: Inputs, view: _View, asset: Asset) -> AssetState:
         checks=checks,
         findings=tuple(_finding_counts(counts, [check.check for check in checks if check.outcomes])),
         rules=tuple(view.rules.get(asset.id, ())),
+        handover=hand_over(
+            points,
+            plan.expected.get(asset.id, possible),
+            {check.check: check.last_complete for check in checks},
+            view.now,
+        ),
     )
 
 

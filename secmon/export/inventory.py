@@ -29,15 +29,38 @@ INFO: Final = _gauge(
 POSSIBLE: Final = _gauge(
     "points_possible", "asset check", "Points that the rules of accepted packs are worth on the asset."
 )
+WATCH: Final = _gauge("watch_info", "asset agent", "Agents that may speak of the asset beside that one.")
+POINTS: Final = _gauge(
+    "asset_points_possible",
+    "asset agent unit unit_kind province level",
+    "Points that the rules of accepted packs are worth, all checks together.",
+)
 MAX_AGE: Final = _gauge(
     "max_age_seconds", "asset check", "Age of the last complete run from which points fade."
 )
+SPEAKS: Final = _gauge(
+    "speaks_seconds", "asset", "How long the last words about an asset that is not always on hold."
+)
+LEVEL_WEIGHT: Final = _gauge("level_weight", "level", "What each asset of a level weighs.")
 WEIGHT: Final = _gauge("weight", "asset", "What the asset weighs in its unit and in the province.")
 MAINTENANCE: Final = _gauge("maintenance", "asset", "Whether the asset is in maintenance.")
 ACCEPTED: Final = _gauge(
     "pack_accepted", "pack sha256", "Whether the pack at this digest is accepted; 0 past its last day."
 )
-FAMILIES: Final[tuple[MetricSpec, ...]] = (INFO, POSSIBLE, MAX_AGE, WEIGHT, MAINTENANCE, ACCEPTED)
+MADE: Final = _gauge("timestamp_seconds", "", "When this page was made.")
+FAMILIES: Final[tuple[MetricSpec, ...]] = (
+    MADE,
+    INFO,
+    WATCH,
+    POINTS,
+    POSSIBLE,
+    SPEAKS,
+    MAX_AGE,
+    LEVEL_WEIGHT,
+    WEIGHT,
+    MAINTENANCE,
+    ACCEPTED,
+)
 """Every family of the page."""
 
 _Samples = list[tuple[MetricSpec, tuple[str, ...], float]]
@@ -47,12 +70,15 @@ def render(value: Json) -> str:
     """Return the page.
 
     Args:
-        value: `assets` and `packs` of core.inventorypages.
+        value: `assets` and `packs` of core.inventorypages, and `made`: Unix seconds.
 
     Returns:
         Prometheus text format 0.0.4.
     """
-    samples = [sample for row in value["assets"] for sample in _of_asset(row)]
+    samples: _Samples = [(MADE, (), value["made"])]
+    samples += [sample for row in value["assets"] for sample in _of_asset(row)]
+    weights = {row["info"]["level"]: row["weight"] for row in value["assets"]}
+    samples += [(LEVEL_WEIGHT, (level,), weight) for level, weight in sorted(weights.items())]
     samples += [(ACCEPTED, (row["pack"], row["sha256"]), row["accepted"]) for row in value["packs"]]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(samples))
@@ -79,6 +105,11 @@ def _of_asset(row: Json) -> Iterator[tuple[MetricSpec, tuple[str, ...], float]]:
     yield INFO, tuple(info[label] for label in INFO.labels), 1
     yield WEIGHT, (asset,), row["weight"]
     yield MAINTENANCE, (asset,), row["maintenance"]
+    for agent in row["watchers"]:
+        yield WATCH, (asset, agent), 1
+    yield POINTS, tuple(info[label] for label in POINTS.labels), sum(row["possible"].values())
+    if row["speaks"] is not None:
+        yield SPEAKS, (asset,), row["speaks"]
     for check, points in row["possible"].items():
         yield POSSIBLE, (asset, check), points
         yield MAX_AGE, (asset, check), row["max_age"]

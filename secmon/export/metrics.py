@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from secmon.core.contract import Registry
+    from secmon.core.handover import Handover
     from secmon.core.snapshot import AssetState, CheckState, Snapshot
 
 SERIES_PER_ASSET: Final = 500
@@ -52,6 +53,24 @@ FAMILIES: Final[tuple[MetricSpec, ...]] = (
         "asset check",
         "End of the last run that attempted every target with its canary passing.",
     ),
+    _gauge(
+        "asset_points_possible", "asset", "Points that are expected of the asset, whatever is configured."
+    ),
+    _gauge(
+        "asset_points_earned",
+        "asset",
+        "Points earned by checks that were complete in the last 12 hours, of those expected.",
+    ),
+    _gauge("asset_points_accepted", "asset", "Points accepted of the same checks."),
+    _gauge("asset_points_covered", "asset", "Points covered by the same checks."),
+    _gauge(
+        "ageing_points_earned",
+        "asset check",
+        "Points earned by a check that was not complete in the last 12 hours, of those expected.",
+    ),
+    _gauge("ageing_points_accepted", "asset check", "Points accepted of the same check."),
+    _gauge("ageing_points_covered", "asset check", "Points covered by the same check."),
+    _gauge("ageing_last_complete_timestamp_seconds", "asset check", "End of its last complete run."),
     _gauge("asset_info", "asset platform level roles", "What the agent takes the asset for."),
     _gauge("score_ratio", "asset", "Raw score of the asset, waived failures counted."),
     _gauge("accepted_ratio", "asset", "Score of the asset, waived failures forgiven."),
@@ -246,6 +265,7 @@ def _asset(state: AssetState) -> Iterator[Sample]:
         yield Sample("secmon_points_covered", labels, check.points.covered)
         if check.last_complete is not None:
             yield Sample("secmon_check_last_complete_timestamp_seconds", labels, check.last_complete)
+    yield from _handover(asset.id, state.handover)
     roles = ",".join(sorted(asset.roles))
     yield Sample("secmon_asset_info", (asset.id, asset.platform, str(asset.level), roles), 1)
     for name, percent in (
@@ -257,6 +277,19 @@ def _asset(state: AssetState) -> Iterator[Sample]:
             yield Sample(name, (asset.id,), percent / 100)
     if state.score.grade is not None:
         yield Sample("secmon_grade_info", (asset.id, state.score.grade), 1)
+
+
+def _handover(asset: str, told: Handover) -> Iterator[Sample]:
+    yield Sample("secmon_asset_points_possible", (asset,), told.recent.possible)
+    yield Sample("secmon_asset_points_earned", (asset,), told.recent.earned)
+    yield Sample("secmon_asset_points_accepted", (asset,), told.recent.accepted)
+    yield Sample("secmon_asset_points_covered", (asset,), told.recent.covered)
+    for check in told.ageing:
+        labels = (asset, check.check)
+        yield Sample("secmon_ageing_points_earned", labels, check.points.earned)
+        yield Sample("secmon_ageing_points_accepted", labels, check.points.accepted)
+        yield Sample("secmon_ageing_points_covered", labels, check.points.covered)
+        yield Sample("secmon_ageing_last_complete_timestamp_seconds", labels, check.last_complete)
 
 
 _WORST_FIRST: Final = {Outcome.FAIL: 0, Outcome.ERROR: 1, Outcome.UNKNOWN: 2}

@@ -84,6 +84,7 @@ def test_a_plan_is_two_lines(site, tmp_path):
     )
     assert (core.agent, core.lang, core.state_dir) == ("agent", "en", "/state")
     assert core.possible == {"agent": {"ports": 6}}
+    assert core.expected["agent"]["ports"] == 6
     assert [(item.name, item.version, item.signed) for item in core.packs] == [("rules", "", False)]
     assert [(item.asset, item.rule, item.params) for item in child.bindings] == [
         ("agent", "ports.a", {"limit": 10})

@@ -35,7 +35,7 @@ AGENT = Agent(
 )
 
 
-def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET):
+def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET, now=1000.0):
     of = replace(PLAN, assets=tuple(replace(asset, id=name_of_asset) for asset in PLAN.assets))
     of = replace(of, possible={name_of_asset: {CHECK: 16}})
     told = judgement(
@@ -58,7 +58,7 @@ def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET):
     told = replace(told, samples=tuple(gauges), reasons=(ReasonCount(name_of_asset, Reason.PERMISSION, 2),))
     stats = {CHECK: CheckStats(1000.0, 2.0, 1300.0, 1, 2, quarantined=True, failures={Reason.TIMEOUT: 4})}
     judged = {CHECK: keep(told, of.digest, None, advance((), told, 1000.0).new)}
-    return build(Inputs(of, judged, stats, tuple(counters)), AGENT, 1000.0)
+    return build(Inputs(of, judged, stats, tuple(counters)), AGENT, now)
 
 
 def parsed(page):
@@ -83,6 +83,8 @@ def test_the_page_tells_the_whole_snapshot():
 
     assert value("points_possible", asset=ASSET, check=CHECK) == 16
     assert value("points_covered", asset=ASSET, check=CHECK) == 6
+    assert value("asset_points_possible", asset=ASSET) == 16
+    assert value("asset_points_covered", asset=ASSET) == 6
     assert value("score_ratio", asset=ASSET) == 0
     assert value("coverage_ratio", asset=ASSET) == 0.375
     assert value("grade_info", asset=ASSET, grade="E") == 1
@@ -107,9 +109,18 @@ def test_the_page_tells_the_whole_snapshot():
     assert gzip.decompress(page.gzipped) == page.plain
 
 
+def test_points_of_a_check_that_is_not_recent_stand_by_check():
+    found = parsed(Renderer(REGISTRY).render(snapshot(now=50_000.0)))
+    of_asset, of_check = (("asset", ASSET),), (("asset", ASSET), ("check", CHECK))
+    assert found["secmon_asset_points_covered", of_asset] == 0
+    assert found["secmon_asset_points_possible", of_asset] == 16
+    assert found["secmon_ageing_points_covered", of_check] == 6
+    assert found["secmon_ageing_last_complete_timestamp_seconds", of_check] == 1000
+
+
 def test_every_family_of_the_table_can_stand_on_a_page():
-    page = Renderer(REGISTRY).render(snapshot())
-    text = page.plain.decode()
+    renderer = Renderer(REGISTRY)
+    text = "".join(renderer.render(snapshot(now=now)).plain.decode() for now in (1000.0, 50_000.0))
     missing = [spec.name for spec in FAMILIES if f"# TYPE {spec.name} {spec.type}\n" not in text]
     assert missing == []
 

@@ -1,30 +1,30 @@
-"""Random fleets, what Python makes of their scores, and the same as a unit test for promtool.
-
-A step is ten minutes: what an asset that is always on says holds over one missed scrape and not over two.
-"""
+"""Random fleets with every fault that the recording rules must survive, and what Python makes of their scores."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import math
 import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from secmon.core.fleet import Member, Total, aggregate, merge
-from secmon.core.score import Points, Score, freshness, score
+from secmon.core.handover import BEHIND_SECONDS, RECENT_SECONDS, hand_over
+from secmon.core.score import CLOCK_SKEW_SECONDS, FORMULA, Points, Score, freshness, score
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
 
-STEP: Final = 600
+    from secmon.core.handover import Handover
+
+STEP: Final = 240
+"""Seconds between scrapes and evaluations: an asset that is always on may miss two and not three."""
 DAY: Final = 86_400.0
-SHORT: Final = (60, (6_000.0, 12_000.0))
-"""Steps of most fleets, and their max_age: so little that points go stale within the fleet's life."""
-LONG: Final = (330, (DAY, 90_000.0))
+SHORT: Final = (60, (DAY,))
+"""Steps of most fleets, and their max_age."""
+LONG: Final = (800, (DAY, 90_000.0))
 """The same of a fleet that outlives twice a max_age of more than a day, for which a sleeping asset's last words hold."""
 CHECKS: Final = ("ports", "tls", "patches", "traffic")
+PARTS: Final = ("earned", "accepted", "covered")
 PACKS: Final = {"secmon": ("aa", "ab"), "site": ("cc",)}
 HOSTILE: Final = (
     '"; drop',
@@ -33,12 +33,6 @@ HOSTILE: Final = (
     "xã Mường Lát \\ {{ . }}",
     "a'b\nc",
 )
-LEVELS: Final = ("asset", "unit", "unit_kind", "province")
-METRICS: Final = {"score": "raw", "accepted": "accepted", "coverage": "coverage"}
-
-_PARTS: Final = ("earned", "accepted", "covered")
-_POINTS: Final = tuple(f"secmon_points_{part}" for part in _PARTS)
-_LAST: Final = "secmon_check_last_complete_timestamp_seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +52,40 @@ class Asset:
 
     @property
     def speaks(self) -> float:
-        """Return for how many seconds a sample speaks for the asset."""
+        """Return for how many seconds a page speaks for the asset."""
         return 600.0 if self.max_age <= DAY else 2 * self.max_age
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a page says of one asset: (platform, level, roles), points by check, ends of the last complete runs."""
+    """What an agent knows of one asset.
+
+    Attributes:
+        claim: platform, level, roles.
+        points: check -> what it found.
+        expected: check -> points, by the agent's packs.
+        last: check -> end of the last complete run, by the agent's clock.
+        broken: its figures are no numbers.
+    """
 
     claim: tuple[str, int, str]
-    points: dict[str, tuple[float, float, float]]
+    points: dict[str, Points]
+    expected: dict[str, int]
     last: dict[str, float]
+    broken: bool = False
+
+    def told(self, snapshot: float) -> Handover:
+        """Return what the page says, made at an instant of the agent's clock."""
+        return hand_over(self.points, self.expected, self.last, snapshot)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an agent serves at one address."""
+    """What an agent serves at one address; `ahead`: seconds by which its clock is wrong."""
 
     assets: dict[str, Seen]
     packs: frozenset[tuple[str, str]]
+    ahead: float = 0.0
 
 
 @dataclass(slots=True)
@@ -93,9 +102,13 @@ class Fleet:
         """Return the instant of the last step."""
         return self.steps * STEP
 
+    def of_agent(self, agent: str) -> list[list[Page | None]]:
+        """Return the pages of an agent, by address."""
+        return [pages for (name, _), pages in self.pages.items() if name == agent]
+
 
 def make(seed: int) -> Fleet:
-    """Make a random fleet with every fault that the rules must survive; each tenth is a long one."""
+    """Make a random fleet; each tenth is a long one."""
     chance = random.Random(seed)
     steps, ages = SHORT if seed % 10 else LONG
     units = [(_name(chance, f"unit{n}"), chance.choice(("department", "commune"))) for n in range(4)]
@@ -108,9 +121,8 @@ def make(seed: int) -> Fleet:
         fleet.pages[agent, "one"] = lives
         if chance.random() < 0.3:
             fleet.pages[agent, "two"] = [_other_look(chance, page) for page in lives]
-    fleet.pages["rogue", "three"] = [_boast([*assets, replace(assets[0], id="unknown")], fleet.now)] * (
-        steps + 1
-    )
+    boast = _boast([*assets, replace(assets[0], id="unknown")], fleet.now)
+    fleet.pages["rogue", "three"] = [boast] * (steps + 1)
     return fleet
 
 
@@ -144,19 +156,21 @@ def _asset(
 def _life(chance: random.Random, mine: list[Asset], steps: int) -> list[Page | None]:
     """Return an agent's pages: they change at times, scrapes fail at times, and some agents stop or never start."""
     cuts = sorted([*chance.sample(range(1, steps + 1), chance.randint(0, 3)), steps - chance.randint(0, 3)])
+    ahead = chance.choice((*[0.0] * 12, 200.0, 400.0, -18_000.0, -39_000.0, -40_000.0))
     pages: list[Page | None] = []
     for start, end in itertools.pairwise([0, *cuts, steps + 1]):
-        pages += [_page(chance, mine, steps * STEP)] * (end - start)
+        pages += [_page(chance, mine, steps * STEP, ahead)] * (end - start)
     pages = [None if chance.random() < 0.05 else page for page in pages]
+    last = steps + 1
     stopped = chance.choice(
-        (*[None] * 6, 1, 1, 2, 3, steps // 2, min(steps, 299), min(steps, 300), min(steps, 301), steps + 1)
+        (*[None] * 7, 1, 2, 2, 3, 4, *(min(last, n) for n in (200, 500, 749, 750, 751)), last)
     )
     if stopped:
         pages[-stopped:] = [None] * stopped
     return pages
 
 
-def _page(chance: random.Random, mine: list[Asset], now: float) -> Page:
+def _page(chance: random.Random, mine: list[Asset], now: float, ahead: float) -> Page:
     packs = {("secmon", chance.choice(("aa", "ab"))), ("site", "cc"), ("unlisted", "ee")}
     if chance.random() < 0.07:
         packs.discard(("site", "cc"))
@@ -164,8 +178,8 @@ def _page(chance: random.Random, mine: list[Asset], now: float) -> Page:
         packs = {(pack, "old" if pack == "secmon" else digest) for pack, digest in packs}
     if chance.random() < 0.03:
         packs = set()
-    seen = {asset.id: _seen(chance, asset, now) for asset in mine if chance.random() < 0.95}
-    return Page(seen, frozenset(packs))
+    seen = {asset.id: _seen(chance, asset, now + ahead) for asset in mine if chance.random() < 0.95}
+    return Page(seen, frozenset(packs), ahead)
 
 
 def _seen(chance: random.Random, asset: Asset, now: float) -> Seen:
@@ -178,19 +192,21 @@ def _seen(chance: random.Random, asset: Asset, now: float) -> Seen:
                 (*claim[:2], "mail"),
             )
         )
-    points, last = {}, {}
+    points, last = {"extra": Points(10**6, 10**6, 10**6, 10**6)}, {"extra": now}
     for check, possible in asset.possible.items():
         if chance.random() < 0.1:
             continue
+        # An agent may judge by more than the province expects: it looks at the asset from elsewhere too.
         covered = chance.choice((possible, possible, chance.randint(0, possible), possible + 100))
         accepted = chance.randint(0, covered)
-        points[check] = (float(chance.randint(0, accepted)), float(accepted), float(covered))
-        if chance.random() < 0.03:
-            points[check] = (math.nan, math.nan, math.nan)
+        points[check] = Points(chance.randint(0, accepted), accepted, covered, possible + 100)
         if chance.random() < 0.9:
-            last[check] = now + chance.choice((-chance.uniform(0, 0.95 * now), -60.0, 299.0, 301.0))
-    points["extra"], last["extra"] = (1e6, 1e6, 1e6), now
-    return Seen(claim, points, last)
+            ages = (*[chance.uniform(0, 0.4 * DAY)] * 4, chance.uniform(0, 2.2 * DAY), 60.0, -299.0, -301.0)
+            last[check] = now - chance.choice(ages)
+    expected = dict(asset.possible)
+    if chance.random() < 0.1:  # packs of the site's own
+        expected |= {check: most + chance.randint(1, 20) for check, most in expected.items()}
+    return Seen(claim, points, expected, last, broken=chance.random() < 0.03)
 
 
 def _other_look(chance: random.Random, page: Page | None) -> Page | None:
@@ -198,24 +214,26 @@ def _other_look(chance: random.Random, page: Page | None) -> Page | None:
     if page is None or chance.random() < 0.2:
         return None
     assets = {
-        asset: replace(seen, points={check: _lower(chance, parts) for check, parts in seen.points.items()})
+        asset: replace(seen, points={check: _lower(chance, points) for check, points in seen.points.items()})
         for asset, seen in page.assets.items()
     }
     return replace(page, assets=assets)
 
 
-def _lower(chance: random.Random, parts: tuple[float, float, float]) -> tuple[float, float, float]:
-    factor = chance.choice((1.0, 0.5))
-    return (parts[0] * factor, parts[1] * factor, parts[2] * factor)
+def _lower(chance: random.Random, points: Points) -> Points:
+    divisor = chance.choice((1, 2))
+    return Points(*(getattr(points, part) // divisor for part in PARTS), points.possible)
 
 
 def _boast(assets: Iterable[Asset], now: float) -> Page:
     """Return the page of an agent that claims everything and is nobody's agent."""
+    most = 10**6
     seen = {
         asset.id: Seen(
-            (asset.platform, asset.level, asset.roles),
-            dict.fromkeys(asset.possible, (1000000.0, 1000000.0, 1000000.0)),
-            dict.fromkeys(asset.possible, now),
+            claim=(asset.platform, asset.level, asset.roles),
+            points=dict.fromkeys(asset.possible, Points(most, most, most, most)),
+            expected=dict.fromkeys(asset.possible, most),
+            last=dict.fromkeys(asset.possible, now),
         )
         for asset in assets
     }
@@ -223,7 +241,7 @@ def _boast(assets: Iterable[Asset], now: float) -> Page:
 
 
 def scores(fleet: Fleet) -> dict[str, Score | None]:
-    """Return what Python makes of each asset; None where it is silent or not believed."""
+    """Return what Python makes of each asset; None where it is silent."""
     return {asset.id: _score(fleet, asset) for asset in fleet.assets}
 
 
@@ -244,21 +262,30 @@ def totals(fleet: Fleet) -> dict[str, dict[str, Total]]:
     }
 
 
-def _score(fleet: Fleet, asset: Asset) -> Score | None:
-    mine = [pages for (agent, _), pages in fleet.pages.items() if agent == asset.agent]
+def latest(fleet: Fleet, asset: Asset) -> tuple[int, list[Page]] | None:
+    """Return the last step at which a page spoke for an asset, and the pages that did, None where it is silent."""
     for step in range(fleet.steps, -1, -1):
-        now = [pages[step] for pages in mine]
         if fleet.now - step * STEP > asset.speaks:
             break
+        now = [pages[step] for pages in fleet.of_agent(asset.agent)]
         looks = [page for page in now if page is not None and asset.id in page.assets]
         if looks:
-            return _judge(asset, looks, fleet.now, packs=_packs_accepted(asset.agent, fleet))
+            return step, looks
     return None
 
 
-def _packs_accepted(agent: str, fleet: Fleet) -> bool:
-    """Packs belong to the agent: the latest page that it served counts."""
-    mine = [pages for (name, _), pages in fleet.pages.items() if name == agent]
+def is_believed(fleet: Fleet, asset: Asset, looks: list[Page]) -> bool:
+    """Say whether the asset's points count: packs and clock belong to the agent, whose latest page decides."""
+    claims = {page.assets[asset.id].claim for page in looks}
+    mine = fleet.of_agent(asset.agent)
+    return (
+        claims == {(asset.platform, asset.level, asset.roles)}
+        and _packs_accepted(mine)
+        and all(-BEHIND_SECONDS <= page.ahead <= CLOCK_SKEW_SECONDS for page in looks)
+    )
+
+
+def _packs_accepted(mine: list[list[Page | None]]) -> bool:
     for now in zip(*(reversed(pages) for pages in mine), strict=True):
         pages = [page for page in now if page is not None and (page.packs or page.assets)]
         if pages:
@@ -271,155 +298,52 @@ def _packs_accepted(agent: str, fleet: Fleet) -> bool:
     return False
 
 
-def _judge(asset: Asset, looks: list[Page], now: float, *, packs: bool) -> Score:
-    seen = [page.assets[asset.id] for page in looks]
-    believed = packs and {look.claim for look in seen} == {(asset.platform, asset.level, asset.roles)}
-    checks, fresh = {}, {}
-    for check, possible in asset.possible.items():
-        parts = [
-            min((look.points[check][part] for look in seen if check in look.points), default=0.0)
-            for part in range(3)
-        ]
-        counted = [0 if math.isnan(part) else min(part, possible) for part in parts]
-        checks[check] = Points(counted[0], counted[1], counted[2], possible)
-        last = min((look.last[check] for look in seen if check in look.last), default=None)
-        fresh[check] = freshness(last, now, asset.max_age) if believed else 0.0
-    return score(checks, fresh, critical_in_order=True)
+def _score(fleet: Fleet, asset: Asset) -> Score | None:
+    found = latest(fleet, asset)
+    if found is None:
+        return None
+    step, looks = found
+    if not asset.possible:
+        return score({}, {}, critical_in_order=True)
+    parts = [0.0] * 3
+    if is_believed(fleet, asset, looks) and not all(page.assets[asset.id].broken for page in looks):
+        parts = [_points(fleet, asset, step, looks, part) for part in PARTS]
+    possible = sum(asset.possible.values())
+    percent = [min(100.0, 100 * part / possible) for part in parts]
+    return Score(FORMULA, *percent, None, {})
 
 
-def unit_test(fleet: Fleet, *, error: float = 0.0) -> dict[str, object]:
-    """Return the fleet as one test for promtool: no recorded ratio may differ from Python's.
+def _points(fleet: Fleet, asset: Asset, step: int, looks: list[Page], part: str) -> float:
+    """Return the points of an asset that its pages handed over, as old as they are now; the lower of two figures counts."""
+    now = fleet.now
+    told = [page.assets[asset.id].told(step * STEP + page.ahead) for page in looks]
+    asleep = step < fleet.steps and asset.max_age > DAY
+    fading = freshness(step * STEP - RECENT_SECONDS, now, asset.max_age) if asleep else 1.0
+    points = fading * min(getattr(one.recent, part) for one in told)
+    for check in {item.check for one in told for item in one.ageing}:
+        items = [item for one in told for item in one.ageing if item.check == check]
+        fresh = freshness(min(item.last_complete for item in items), now, asset.max_age)
+        points += fresh * min(getattr(item.points, part) for item in items)
+    surplus = max(one.recent.possible for one in told) - sum(asset.possible.values())
+    return max(0.0, points - max(0, surplus))
 
-    Args:
-        fleet: the fleet.
-        error: added to every ratio of Python's, to see the test fail.
+
+def by_check(fleet: Fleet, asset: Asset) -> Score | None:
+    """Return the asset's score by the formula itself, check by check, where it was judged as the province expects.
+
+    None where it was not: its clock is wrong, it has rules of its own, it is asleep, or it is scraped twice.
     """
-    series = [*_inventory_series(fleet), *_agent_series(fleet), *_expected(fleet, error)]
-    return {
-        "interval": "10m",
-        "input_series": [{"series": name, "values": values} for name, values in series],
-        "promql_expr_test": [
-            {"expr": _differs(level, metric), "eval_time": f"{fleet.now}s", "exp_samples": []}
-            for level in LEVELS
-            for metric in METRICS
-        ],
+    found = latest(fleet, asset)
+    if found is None or found[0] < fleet.steps or len(found[1]) > 1:
+        return None
+    (page,) = found[1]
+    seen = page.assets[asset.id]
+    if not is_believed(fleet, asset, [page]) or seen.broken or seen.expected != asset.possible:
+        return None
+    checks = {
+        check: Points(*(min(getattr(points, part), most) for part in PARTS), most)
+        for check, most in asset.possible.items()
+        for points in (seen.points.get(check, Points()),)
     }
-
-
-def _differs(level: str, metric: str) -> str:
-    recorded, expected = f"{level}:secmon_{metric}:ratio", f'expected{{level="{level}",metric="{metric}"}}'
-    on = f"on ({level})"
-    return (
-        f"abs({recorded} - {on} {expected}) > 1e-6 or ({recorded} != {recorded})"
-        f" or ({recorded} unless {on} {expected}) or ({expected} unless {on} {recorded})"
-    )
-
-
-def _expected(fleet: Fleet, error: float) -> Iterator[tuple[str, str]]:
-    found = {
-        level: {name: _means(total) for name, total in sums.items()} for level, sums in totals(fleet).items()
-    }
-    possible = {asset.id for asset in fleet.assets if asset.possible}
-    found["asset"] = {
-        name: {"raw": 0.0, "accepted": 0.0, "coverage": 0.0}
-        if result is None
-        else {part: getattr(result, part) for part in METRICS.values()}
-        for name, result in scores(fleet).items()
-        if name in possible
-    }
-    for level, values in found.items():
-        for name, parts in values.items():
-            for metric, part in METRICS.items():
-                labels = {"level": level, "metric": metric, level: name}
-                yield _series("expected", labels), _constant(parts[part] / 100 + error)
-
-
-def _means(total: Total) -> dict[str, float]:
-    return {"raw": total.raw_score, "accepted": total.accepted_score, "coverage": total.coverage_score}
-
-
-def _inventory_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    for name, value in _inventory(fleet):
-        yield name, _row(None if step == fleet.gap else value for step in range(fleet.steps + 1))
-
-
-def _inventory(fleet: Fleet) -> Iterator[tuple[str, float]]:
-    for asset in fleet.assets:
-        own = {"asset": asset.id}
-        labels = own | {
-            "agent": asset.agent,
-            "unit": asset.unit,
-            "unit_kind": asset.kind,
-            "province": "thanh-hoa",
-            "level": str(asset.level),
-            "platform": asset.platform,
-            "roles": asset.roles,
-            "site": "dc1",
-        }
-        yield _series("secmon_inventory_asset_info", labels), 1
-        yield _series("secmon_inventory_weight", own), 2 ** (asset.level - 1)
-        yield _series("secmon_inventory_maintenance", own), asset.maintenance
-        for check, possible in asset.possible.items():
-            yield _series("secmon_inventory_points_possible", own | {"check": check}), possible
-            yield (
-                _series("secmon_inventory_max_age_seconds", own | {"check": check}),
-                asset.max_age,
-            )
-    for pack, digests in PACKS.items():
-        for digest in digests:
-            yield _series("secmon_inventory_pack_accepted", {"pack": pack, "sha256": digest}), 1
-    yield _series("secmon_inventory_pack_accepted", {"pack": "secmon", "sha256": "old"}), 0
-
-
-def _agent_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    for (agent, instance), pages in fleet.pages.items():
-        values: dict[str, list[float | None]] = {}
-        for step, page in enumerate(pages):
-            for name, value in _samples(page) if page is not None else ():
-                values.setdefault(name, [None] * len(pages))[step] = value
-        for name, row in values.items():
-            yield name.replace("{", "{" + _labels({"agent": agent, "instance": instance}) + ",", 1), _row(row)
-
-
-def _samples(page: Page) -> Iterator[tuple[str, float]]:
-    for pack, digest in page.packs:
-        labels = {"pack": pack, "version": "1", "sha256": digest, "signed": "true"}
-        yield _series("secmon_pack_info", labels), 1
-    for asset, seen in page.assets.items():
-        platform, level, roles = seen.claim
-        labels = {"asset": asset, "platform": platform, "level": str(level), "roles": roles}
-        yield _series("secmon_asset_info", labels), 1
-        for check, parts in seen.points.items():
-            for name, value in zip(_POINTS, parts, strict=True):
-                yield _series(name, {"asset": asset, "check": check}), value
-        for check, last in seen.last.items():
-            yield _series(_LAST, {"asset": asset, "check": check}), last
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items())
-
-
-def _series(name: str, labels: Mapping[str, str]) -> str:
-    return f"{name}{{{_labels(labels)}}}"
-
-
-def _constant(value: float) -> str:
-    return f"{float(value)!r}+0x{LONG[0]}"
-
-
-def _row(values: Iterable[float | None]) -> str:
-    """Return samples in promtool's notation, runs of equal ones together."""
-    return " ".join(_run(value, len(list(run))) for value, run in itertools.groupby(values, key=_comparable))
-
-
-def _comparable(value: float | None) -> str:
-    return "_" if value is None else "NaN" if math.isnan(value) else repr(float(value))
-
-
-def _run(value: str, length: int) -> str:
-    if value == "_":
-        return f"_x{length}"
-    if value == "NaN":
-        return " ".join(["NaN"] * length)
-    return f"{value}+0x{length - 1}"
+    fresh = {check: freshness(seen.last.get(check), fleet.now, asset.max_age) for check in checks}
+    return score(checks, fresh, critical_in_order=True)

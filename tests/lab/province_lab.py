@@ -49,7 +49,7 @@ def read_page() -> tuple[dict[str, str], list[str], list[str]]:
 def scaled(text: str) -> str:
     """Return a configuration or rules of Prometheus in which a minute is a second."""
     text = _MINUTES.sub(lambda found: f"{int(found[1]) * (60 if found[2] == 'h' else 1)}s", text)
-    return text.replace("scrape_timeout: 20s", "scrape_timeout: 1s").replace("600 *", "10 *")
+    return text.replace("scrape_timeout: 20s", "scrape_timeout: 1s").replace("- 600", "- 10")
 
 
 class Province:

@@ -183,7 +183,7 @@ def test_grades_are_the_agents_where_the_province_takes_their_score_over(prometh
     letters = {
         asset: target["legendFormat"]
         for target in panel("province", "Assets by grade")["targets"]
-        for asset in by_asset(target["expr"].removeprefix("count(").removesuffix(")"))
+        for asset in by_asset(target["expr"].partition(") or 0 * count(")[0].removeprefix("count("))
     }
     own = by_asset(f"secmon_grade_info {OF_ITS_AGENT}")
     taken = f"asset:secmon_accepted:ratio == on (asset) (secmon_accepted_ratio {OF_ITS_AGENT})"

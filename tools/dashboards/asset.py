@@ -68,7 +68,10 @@ def _overview() -> Section:
             ("coverage", common.COVERAGE, COVERED),
         )
     )
-    held = f"max(asset:secmon_held:bool{_SEEN}) or 2 * count({ASSET.inventory})"
+    held = (
+        f"2 * group(asset:secmon_silent:bool{_SEEN}) or group(asset:secmon_asleep:timestamp{_SEEN})"
+        f" or 0 * group({ASSET.inventory})"
+    )
     kept = ("level", "platform", "roles", "unit_kind", "unit", "site", "agent")
     headings = (
         Words("Cấp", "Level"),
@@ -86,7 +89,7 @@ def _overview() -> Section:
                 figures(
                     asset.MAINTENANCE,
                     style.MAINTAINED,
-                    Query(f"max(asset:secmon_maintenance:bool{{{_ONE}}})"),
+                    Query(f"max(asset:secmon_maintenance:bool{{{_ONE}}}) or 0 * group({ASSET.inventory})"),
                 ),
                 4,
                 5,

@@ -123,7 +123,8 @@ def _grades() -> Section:
         "E": f"{score} < {d}",
     }
     counts = (
-        Query(f"count({vector})", letter, style.GRADE_COLOURS[letter]) for letter, vector in graded.items()
+        Query(or_zero(f"count({vector})", PROVINCE.inventory), letter, style.GRADE_COLOURS[letter])
+        for letter, vector in graded.items()
     )
     return Section(
         Words("Hạng của tài sản", "Grades of assets"),
@@ -171,7 +172,7 @@ def _rules(outcomes: str) -> str:
 
 
 def _trust() -> Section:
-    unaccepted = "(agent:secmon_packs_accepted:bool == 0)"
+    unaccepted = "agent:secmon_packs_refused:bool"
     silent = grid(
         province.NOT_REPORTING,
         (f"count by (agent, site, unit) ({PROVINCE.silent})",),

@@ -52,12 +52,12 @@ class Scope:
     @property
     def silent(self) -> str:
         """Return the assets that count 0, since nobody speaks for them."""
-        return f"({self.inventory} unless on (agent, asset) asset:secmon_held:bool)"
+        return f"({self.inventory} and on (agent, asset) asset:secmon_silent:bool)"
 
     @property
     def maintained(self) -> str:
         """Return the assets in maintenance."""
-        return f"({self.inventory} and on (asset) asset:secmon_maintenance:bool == 1)"
+        return f"({self.inventory} and on (asset) asset:secmon_maintenance:bool)"
 
     @property
     def alerts(self) -> str:
@@ -109,12 +109,12 @@ def gain(scope: Scope, weight: str, whole: str) -> str:
     """
     failing = scope.of_assets(scope.series("secmon_rule_results", 'outcome="fail"') + " > 0")
     undecided = scope.series("secmon_rule_results", 'outcome=~"unknown|error"') + " > 0"
-    believed = "agent:secmon_packs_accepted:bool == 1"
+    refused = "agent:secmon_packs_refused:bool"
     possible = f"asset:secmon_score:denominator{{{scope.where}}} > 0"
     return f"""
 sum by (rule, severity) (
   group by (asset, rule, severity) (
-    {failing} unless on (agent, asset, rule) {undecided} and on (agent) {believed}
+    {failing} unless on (agent, asset, rule) {undecided} unless on (agent) {refused}
   )
   * on (severity) group_left () ({_points()})
   * on (asset) group_left () ({weight} / on (asset) ({possible}))

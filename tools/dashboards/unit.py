@@ -80,14 +80,19 @@ def _rank() -> str:
 
 def _assets() -> Section:
     mine = UNIT.inventory
-    held = f"max by (asset) (asset:secmon_held:bool and on (agent, asset) {mine})"
+    held = (
+        f"2 * group by (asset) (asset:secmon_silent:bool and on (agent, asset) {mine})"
+        f" or group by (asset) (asset:secmon_asleep:timestamp and on (agent, asset) {mine})"
+        f" or 0 * group by (asset) ({mine})"
+    )
+    maintained = f"max by (asset) (asset:secmon_maintenance:bool and on (asset) {mine})"
     score, accepted, coverage = (
         f"max by (asset) (asset:secmon_{name}:ratio{_U})" for name in ("score", "accepted", "coverage")
     )
     values = (
-        (f"{held} or on (asset) 2 * group by (asset) ({mine})", Words("Trạng thái", "State"), style.STATE),
+        (held, Words("Trạng thái", "State"), style.STATE),
         (
-            f"max by (asset) (asset:secmon_maintenance:bool and on (asset) {mine})",
+            f"{maintained} or 0 * group by (asset) ({mine})",
             Words("Bảo trì", "Maintenance"),
             style.MAINTAINED,
         ),

@@ -40,6 +40,8 @@ _BLIND: Final = {
 """Check and planted fault -> what its canary says."""
 _CLOCKS: Final = {"clock-ahead": 20 * 60.0, "clock-behind": -1.5 * DAY}
 """Planted fault -> seconds by which the agent's clock is wrong."""
+_STALLED_SECONDS: Final = 18 * HOUR
+"""For how long the checks of a machine with the fault `stalled` did not run before the demo began."""
 
 
 class SimulatedAgent:
@@ -121,6 +123,9 @@ class SimulatedAgent:
         planned = self.plan.checks[check]
         phase, took = self._rhythm[check]
         ended = clock - (clock - phase) % planned.interval
+        began = self._start + self.shift - _STALLED_SECONDS
+        if "stalled" in self.machine.plants and began < ended <= began + _STALLED_SECONDS:
+            ended = began - (began - phase) % planned.interval
         return Span(ended - (planned.interval if planned.watching else took), ended)
 
     def _run(self, check: str, span: Span) -> None:

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from secmon.core.expected import expected_points
 from secmon.core.inventoryfile import read_inventory
-from secmon.core.inventorypages import agent_rows, asset_rows, pack_rows, possible_points, target_groups
+from secmon.core.inventorypages import agent_rows, asset_rows, pack_rows, target_groups
 from secmon.export import inventory as inventory_export
 from secmon.export.metrics import Renderer
 from secmon.sources import yaml
@@ -68,6 +69,7 @@ class Fleet:
             now: Unix seconds.
         """
         rows = {
+            "made": now,
             "assets": asset_rows(self.inventory, self.possible, now),
             "packs": pack_rows(self.inventory, now),
         }
@@ -104,7 +106,7 @@ def build(seed: int, agents: int = AGENTS, *, now: float | None = None) -> Fleet
     if inventory is None:
         raise ValueError("\n".join(map(str, faults)))
     assets = [inventory.as_judged(entry) for entry in inventory.in_service(world.start)]
-    possible, found = possible_points(assets, book.content, book.registry)
+    possible, found = expected_points(assets, book.content, book.registry)
     if found:
         raise ValueError("\n".join(map(str, found)))
     running = {machine.id: _agent(world, book, machine.id) for machine in world.agents}

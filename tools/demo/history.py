@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from secmon.core.fleet import Member, Total, aggregate, merge
+from secmon.core.handover import BEHIND_SECONDS
 from secmon.core.score import Points, Score, freshness, score
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def _believe(fleet: Fleet, agent: SimulatedAgent, state: AssetState, at: float) 
     packs = {pack.sha256 for pack in inventory.packs}
     believed = entry is not None and _same(inventory, entry, state)
     believed = believed and all(pack.sha256 in packs for pack in agent.plan.packs)
+    believed = believed and agent.shift >= -BEHIND_SECONDS
     points: dict[str, Points] = {}
     fresh: dict[str, float] = {}
     seen = {check.check: check for check in state.checks}
@@ -118,7 +120,8 @@ def _recorded(past: _Past, at: float) -> _Row:
         level = inventory.as_judged(entry).level
         found = past.score(entry.id, at)
         units.setdefault(entry.operator_unit, []).append(Member(entry.id, level, found))
-        labels = {"asset": entry.id} | _labels(inventory, entry.operator_unit)
+        labels = {"asset": entry.id, "agent": past.speakers[entry.id], "level": str(level)}
+        labels |= _labels(inventory, entry.operator_unit)
         for metric, part in _METRICS.items():
             percent = getattr(found, part) if found else 0.0
             row[_series(f"asset:secmon_{metric}:ratio", labels)] = (percent or 0.0) / 100

@@ -78,10 +78,16 @@ PLANTS: Final = (
     ),
     Plant(
         "clock-behind",
-        "",
-        "đồng hồ chậm một ngày rưỡi: điểm giảm dần",
-        "the clock is a day and a half behind: its points fade",
+        "SecmonClockBehind",
+        "đồng hồ chậm một ngày rưỡi",
+        "the clock is a day and a half behind",
         place="centre",
+    ),
+    Plant(
+        "stalled",
+        "",
+        "kiểm tra vừa đứng yên 18 giờ: điểm cũ dần",
+        "its checks have just stood still for 18 hours: the points age",
     ),
     Plant(
         "crashing", "SecmonCheckFailing", "kiểm tra bản vá bị tạm dừng", "the check patches is in quarantine"

@@ -10,6 +10,7 @@ from secmon.checks import load
 from secmon.core.assemble import Parts, assemble
 from secmon.core.binding import bind
 from secmon.core.configuration import PathSetting
+from secmon.core.expected import expected_by_agent
 from secmon.core.hosts import Own
 from secmon.core.packcontent import load_content
 from secmon.core.plan import Invocation, Pack
@@ -110,6 +111,7 @@ def plan(
         state_dir="",
         lang="vi",
         resident=True,
+        expected=expected_by_agent(chosen.assets, book.content, book.registry),
     )
     return assemble(parts, book.registry)
 
