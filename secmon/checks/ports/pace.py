@@ -24,11 +24,15 @@ class Pace:
     Args:
         rate: packets per second, above 0.
         start: seconds of the caller's clock at which the first packet is due.
+
+    Attributes:
+        rate: packets per second.
     """
 
-    __slots__ = ("_interval", "_next", "_slack")
+    __slots__ = ("_interval", "_next", "_slack", "rate")
 
     def __init__(self, rate: float, start: float = 0.0) -> None:
+        self.rate = rate
         self._interval = 1 / max(rate * _STEADY - _UNASKED, rate * _LEAST)
         self._slack = max(0.0, min(_SLACK_SECONDS, _ALLOWANCE - 2 / rate))
         self._next = start  # when the next packet would be due at an even pace

@@ -57,6 +57,9 @@ _ACKNOWLEDGED: Final = 1000  # bytes of an answer for which the kernel sends one
 
 _HOST_CONNECTIONS: Final = 8
 """Connections to one host at one time: small devices take few sessions."""
+_CONNECTION_RATE: Final = 20.0
+"""Packets per second for each of them: the kernel acknowledges and closes when it likes, late on a busy
+machine, so of a small budget few connections may have something outstanding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,11 @@ class Budget:
     total: Pace
     permit: Callable[[], None]
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_HOST_CONNECTIONS))
+    slots: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        most = max(1, min(_HOST_CONNECTIONS, int(self.pace.rate / _CONNECTION_RATE)))
+        self.slots = asyncio.Semaphore(most)
 
     async def spend(self, packets: int) -> None:
         """Wait until packets may be sent, and count them.
