@@ -336,7 +336,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("rate", [20, 100])
+@pytest.mark.parametrize("rate", [20, 100, 1000])
 def test_a_host_is_never_sent_more_than_its_budget(rate):
     if lacks := ports_lab.missing():
         pytest.skip(lacks)

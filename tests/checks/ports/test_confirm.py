@@ -68,8 +68,9 @@ def test_of_a_host_that_opens_all_what_resets_under_a_full_connect_is_unreliable
 
 def test_what_the_kernel_tells_of_a_connection_is_read_as_far_as_it_goes():
     raw = bytearray(232)
+    struct.pack_into("=I", raw, 136, 7)
     struct.pack_into("=I", raw, 140, 3)
     struct.pack_into("=I", raw, 228, 65160)
-    assert parse(bytes(raw)) == TcpInfo(3, 65160)
-    assert parse(bytes(raw[:200])) == TcpInfo(3, None)
-    assert parse(b"") == TcpInfo(None, None)
+    assert parse(bytes(raw)) == TcpInfo(3, 65160, 7)
+    assert parse(bytes(raw[:200])) == TcpInfo(3, None, 7)
+    assert parse(b"") == TcpInfo(None, None, None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secmon.checks.ports.pace import Pace
+from secmon.checks.ports.pace import Pace, Reserve
 
 
 @settings(deadline=None)
@@ -78,3 +78,44 @@ def test_no_second_holds_more_than_the_budget_and_a_twentieth(rate):
 
 def test_a_start_may_be_put_off():
     assert Pace(10, 7.0).ready_at() == 7.0
+
+
+@given(
+    rate=st.sampled_from([20, 100]),
+    lives=st.lists(
+        st.tuples(st.floats(0, 0.3), st.floats(0, 3), st.integers(1, 20)), min_size=5, max_size=60
+    ),
+)
+def test_no_second_holds_more_of_connections_than_the_rate_however_late_they_send(rate, lives):
+    reserve, now, opened, told = Reserve(Pace(rate)), 1000.0, [], []
+    for nap, length, cost in lives:
+        now += nap
+        for end, held, spent in sorted(one for one in opened if one[0] <= now):
+            reserve.release(held, spent, end)
+        opened = [one for one in opened if one[0] > now]
+        if reserve.has_room(20, now):
+            reserve.hold(20)
+            opened.append((now + length, 20, cost))
+            told.append((now, now + length, cost))
+    for second in {end for _, end, _ in told}:
+        # All that was open in it may have sent all that it costs in that very second.
+        assert sum(cost for start, end, cost in told if start < second and end > second - 1.0) <= rate
+
+
+def test_packets_of_the_scan_count_for_a_second_more():
+    pace = Pace(20)
+    pace.spend(1, 1000.0)
+    reserve = Reserve(pace)
+    assert not reserve.has_room(12, 1000.1)
+    assert reserve.has_room(12, 1000.8)
+    assert reserve.has_room(20, 1001.1)
+
+
+def test_a_rate_below_the_cost_of_a_connection_lets_one_go_at_a_time():
+    reserve = Reserve(Pace(5))
+    assert reserve.has_room(20, 1000.0)
+    reserve.hold(20)
+    assert not reserve.has_room(20, 1001.0)
+    reserve.release(20, 20, 1001.0)
+    assert not reserve.has_room(20, 1004.9)
+    assert reserve.has_room(20, 1005.0)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING, Final
+
+from secmon.checks.ports.probe.attempts import end_by_reset
+from secmon.checks.ports.probe.tcpinfo import tcp_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +19,57 @@ READ_LIMIT: Final = 4096
 
 _RECEIVE_BUFFER: Final = 4096  # bytes: who sends without end is soon stopped, and costs few acknowledgements
 _GAP_SECONDS: Final = 0.25  # of silence, after which a message of unknown length is taken for whole
+
+
+_PER_READ: Final = 5
+"""Packets between two reads at most: a message or the end, and the acknowledgements of a window."""
+
+
+class MeteredSocket(socket.socket):
+    """A TCP socket that costs its host no more packets than were set aside for it.
+
+    The peer sends a window at most until it is read again. So each read is the place to stop: there a
+    connection that has cost nearly all it may meets its end, in TLS too.
+
+    Attributes:
+        most: packets that it may cost.
+        cost: packets that it did cost, and what may still follow its reset; `most` until it is closed.
+    """
+
+    def __init__(self, family: int, most: int) -> None:
+        super().__init__(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self.most = self.cost = most
+        self._closed_by_peer = False
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Read, unless too much was sent already."""
+        self._check()
+        data = super().recv(size, flags)
+        self._closed_by_peer = not data
+        return data
+
+    def recv_into(self, buffer: bytearray | memoryview, size: int = 0, flags: int = 0) -> int:  # type: ignore[override]
+        """Read, unless too much was sent already."""
+        self._check()
+        got = super().recv_into(buffer, size, flags)
+        self._closed_by_peer = not got
+        return got
+
+    def close(self) -> None:
+        """Close it, and note what it cost."""
+        if self.fileno() >= 0 and (sent := self._sent()) is not None:
+            self.cost = min(sent + (1 if self._closed_by_peer else _PER_READ), self.most)
+        super().close()
+
+    def _check(self) -> None:
+        if (self._sent() or 0) > self.most - _PER_READ:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "it costs too many packets")
+
+    def _sent(self) -> int | None:
+        try:
+            return tcp_info(self).sent
+        except OSError:
+            return None
 
 
 class Line(asyncio.Protocol):
@@ -93,29 +148,25 @@ class Line(asyncio.Protocol):
         return bytes(self.data)
 
 
-async def connect(address: str, port: int, seconds: float) -> socket.socket:
-    """Open a TCP connection.
+async def connect(sock: MeteredSocket, address: str, port: int, seconds: float) -> None:
+    """Open a TCP connection; its end will be a reset.
+
+    After a FIN the peer may send when it likes, a minute later too, and the kernel would answer.
 
     Raises:
         OSError: it was refused, reset, or took longer; TimeoutError is one.
     """
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    end_by_reset(sock)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-    try:
-        async with asyncio.timeout(seconds):
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    async with asyncio.timeout(seconds):
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
 
 
 async def converse(sock: socket.socket, context: ssl.SSLContext | None, name: str, seconds: float) -> Line:
     """Take a connection over, and shake hands where a context says so.
 
     Args:
-        sock: from `connect`; it belongs to the line from now on.
+        sock: connected.
         context: of TLS, None for a plain connection.
         name: server name to indicate (RFC 6066 3), "" for none.
         seconds: that the handshake may take.
@@ -123,15 +174,10 @@ async def converse(sock: socket.socket, context: ssl.SSLContext | None, name: st
     Raises:
         OSError: the handshake failed; ssl.SSLError is one.
     """
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(seconds):
-            _, line = await loop.create_connection(
-                Line, sock=sock, ssl=context, server_hostname=name if context else None
-            )
-    except BaseException:
-        sock.close()
-        raise
+    async with asyncio.timeout(seconds):
+        _, line = await asyncio.get_running_loop().create_connection(
+            Line, sock=sock, ssl=context, server_hostname=name if context else None
+        )
     return line
 
 

@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+_SEGMENTS_OUT: Final = 136  # offset of tcpi_segs_out, Linux 4.2
 _SEGMENTS_IN: Final = 140  # offset of tcpi_segs_in, Linux 4.2
 _WINDOW: Final = 228  # offset of tcpi_snd_wnd, Linux 5.4
 _SIZE: Final = 232
@@ -20,10 +21,12 @@ class TcpInfo:
     Attributes:
         segments: TCP segments that came in; None where the kernel is too old to tell.
         window: bytes that the peer is ready to take; None likewise.
+        sent: TCP segments that went out, acknowledgements and repetitions too; None likewise.
     """
 
     segments: int | None
     window: int | None
+    sent: int | None
 
 
 def tcp_info(sock: socket.socket) -> TcpInfo:
@@ -40,7 +43,7 @@ def tcp_info(sock: socket.socket) -> TcpInfo:
 
 def parse(raw: bytes) -> TcpInfo:
     """Read struct tcp_info, which kernels only ever extend at its end."""
-    return TcpInfo(_number(raw, _SEGMENTS_IN), _number(raw, _WINDOW))
+    return TcpInfo(_number(raw, _SEGMENTS_IN), _number(raw, _WINDOW), _number(raw, _SEGMENTS_OUT))
 
 
 def _number(raw: bytes, offset: int) -> int | None:

@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import socket
 import ssl
 import time
 import warnings
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 
 from secmon.checks.ports import greetings, telnet
-from secmon.checks.ports.probe.line import Line, connect, converse
+from secmon.checks.ports.pace import Reserve
+from secmon.checks.ports.probe.line import Line, MeteredSocket, connect, converse
 from secmon.checks.ports.services import SILENT, Reply, Service, conclude
 from secmon.checks.ports.talks import (
     GREETS,
@@ -34,7 +36,7 @@ from secmon.core.contract import Unavailable
 from secmon.core.model import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from secmon.checks.ports.pace import Pace
     from secmon.checks.ports.services import Matcher
@@ -47,19 +49,16 @@ _ANSWER_SECONDS: Final = 1.5
 _CONNECTIONS: Final = 6
 _NEGOTIATIONS: Final = 3  # rounds of telnet
 
-# What the kernel sends for us: SYN, its ACK, ACKs of what comes, the end; a message and its ACK.
-_CONNECTION_PACKETS: Final = 4
-_HANDSHAKE_PACKETS: Final = 5
-_MESSAGE_PACKETS: Final = 2
+_START_PACKETS: Final = 4  # spent of the pace, so that connections do not begin all at once
+# What a connection may cost: SYN, messages, ACKs of 4 KiB (TLS: certificates, a record of 16 KiB), the end.
+_PLAIN_PACKETS: Final = 12
+_TLS_PACKETS: Final = 20
+_NAP_SECONDS: Final = 0.005
 
 _STARVED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
-_ACKNOWLEDGED: Final = 1000  # bytes of an answer for which the kernel sends one more packet
 
 _HOST_CONNECTIONS: Final = 8
 """Connections to one host at one time: small devices take few sessions."""
-_CONNECTION_RATE: Final = 20.0
-"""Packets per second for each of them: the kernel acknowledges and closes when it likes, late on a busy
-machine, so of a small budget few connections may have something outstanding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,48 +76,57 @@ class Tools:
     slots: asyncio.Semaphore
 
 
-@dataclass(slots=True)
 class Budget:
     """What one host may be sent.
 
-    Attributes:
+    Args:
         pace: its packets.
-        total: packets of the whole run.
+        total: packets of the whole run, no fewer than those of its hosts together.
         permit: the gate; raises Unavailable.
-        turns: lets one task at a time wait for the budget, in order.
+
+    Attributes:
         slots: connections at one time.
     """
 
-    pace: Pace
-    total: Pace
-    permit: Callable[[], None]
-    turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    slots: asyncio.Semaphore = field(init=False)
+    def __init__(self, pace: Pace, total: Pace, permit: Callable[[], None]) -> None:
+        self.permit = permit
+        self.slots = asyncio.Semaphore(_HOST_CONNECTIONS)
+        self._paces = (pace, total)
+        self._reserve = Reserve(pace)
+        self._turns = asyncio.Lock()  # lets one task at a time wait for the budget, in order
 
-    def __post_init__(self) -> None:
-        most = max(1, min(_HOST_CONNECTIONS, int(self.pace.rate / _CONNECTION_RATE)))
-        self.slots = asyncio.Semaphore(most)
+    @contextlib.asynccontextmanager
+    async def socket(self, family: int, most: int) -> AsyncIterator[MeteredSocket]:
+        """Wait until a connection may begin, and give a socket for it; it is closed at the end.
 
-    async def spend(self, packets: int) -> None:
-        """Wait until packets may be sent, and count them.
+        Args:
+            family: of the address.
+            most: packets that the connection may cost.
 
         Raises:
             Unavailable: the address may not be spoken to.
+            OSError: no socket is left.
         """
-        async with self.turns:
-            while (wait := self._ready_at() - time.monotonic()) > 0:  # noqa: ASYNC110  # for a clock
-                await asyncio.sleep(wait)
+        async with self._turns:
+            while not self._may_begin(most):  # noqa: ASYNC110  # for a clock, and for connections to end
+                await asyncio.sleep(_NAP_SECONDS)
             self.permit()
-            self.count(packets)
+            sock = MeteredSocket(family, most)
+            self._begin(most)
+        try:
+            yield sock
+        finally:
+            sock.close()
+            self._reserve.release(most, sock.cost, time.monotonic())
 
-    def count(self, packets: int) -> None:
-        """Count packets that nobody could wait for: what comes is acknowledged at once."""
+    def _may_begin(self, most: int) -> bool:
         now = time.monotonic()
-        self.pace.spend(packets, now)
-        self.total.spend(packets, now)
+        return all(pace.ready_at() <= now for pace in self._paces) and self._reserve.has_room(most, now)
 
-    def _ready_at(self) -> float:
-        return max(self.pace.ready_at(), self.total.ready_at())
+    def _begin(self, most: int) -> None:
+        self._reserve.hold(most)
+        for pace in self._paces:
+            pace.spend(_START_PACKETS, time.monotonic())
 
 
 async def visit(address: str, port: int, host: str, tools: Tools, budget: Budget) -> Service | Reason:
@@ -172,23 +180,30 @@ class _Visit:
 
     async def _try(self, talk: Talk) -> Service | None:
         """Make one connection; None where it told nothing that is understood."""
-        await self._budget.spend(_CONNECTION_PACKETS + (_HANDSHAKE_PACKETS if talk is Talk.TLS else 0))
-        started = time.monotonic()
+        family = socket.AF_INET6 if ":" in self._place[0] else socket.AF_INET
         try:
-            return await self._talk(talk)
+            async with self._budget.socket(
+                family, _TLS_PACKETS if talk is Talk.TLS else _PLAIN_PACKETS
+            ) as sock:
+                return await self._timed(sock, talk)
         except ssl.SSLError as error:
             if "ALERT" in (error.reason or ""):  # only a server of TLS sends one
                 return Service(service="tls")
             self._silent = True
         except OSError as error:
             self._failure = _reason(error)
-        finally:
-            self._left -= time.monotonic() - started
         return None
 
-    async def _talk(self, talk: Talk) -> Service | None:
+    async def _timed(self, sock: MeteredSocket, talk: Talk) -> Service | None:
+        started = time.monotonic()
+        try:
+            return await self._talk(sock, talk)
+        finally:
+            self._left -= time.monotonic() - started
+
+    async def _talk(self, sock: MeteredSocket, talk: Talk) -> Service | None:
         context = self._tools.context if talk is Talk.TLS else None
-        sock = await connect(*self._place, min(_CONNECT_SECONDS, self._left))
+        await connect(sock, *self._place, min(_CONNECT_SECONDS, self._left))
         line = await converse(sock, context, _server_name(self._host), self._left)
         try:
             if context:
@@ -197,7 +212,6 @@ class _Visit:
             reply = await (self._listen(line) if listens else self._ask(line, _question(talk, self._host)))
         finally:
             line.close()
-            self._budget.count(len(line.data) // _ACKNOWLEDGED)
         return self._take(reply, line)
 
     def _take(self, reply: Reply | None, line: Line) -> Service | None:
@@ -244,7 +258,7 @@ class _Visit:
             refusal = telnet.refuse(data) if telnet.is_negotiation(data) else b""
             if not refusal or line.ended:
                 break
-            await self._budget.spend(_MESSAGE_PACKETS)
+            self._budget.permit()
             line.send(refusal)
             before = len(data)
             data = await line.read(lambda _: False, _ANSWER_SECONDS, _ANSWER_SECONDS)
@@ -256,7 +270,7 @@ class _Visit:
 
     async def _ask(self, line: Line, question: Question) -> Reply | None:
         """Send a question; an answer of another protocol is read as what it is."""
-        await self._budget.spend(_MESSAGE_PACKETS)
+        self._budget.permit()
         line.send(question.message)
         data = await line.read(
             lambda data: bool(question.enough) and data.endswith(question.enough),
