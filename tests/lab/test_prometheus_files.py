@@ -42,6 +42,20 @@ def test_promtool_accepts(needs, arguments):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_amtool_accepts(needs, tmp_path):
+    needs("amtool")
+    text = (FOLDER / "alertmanager.example.yml").read_text(encoding="utf-8")
+    (tmp_path / "good.yml").write_text(text, encoding="utf-8")
+    (tmp_path / "bad.yml").write_text(text.replace("receiver:", "reciever:"), encoding="utf-8")
+    codes = [
+        subprocess.run(
+            ["amtool", "check-config", tmp_path / name], capture_output=True, check=False
+        ).returncode
+        for name in ("good.yml", "bad.yml")
+    ]
+    assert codes == [0, 1]
+
+
 @pytest.mark.parametrize("name", _alerts())
 def test_alert_speaks_both_languages_and_has_a_page(name):
     rule = _alerts()[name]
