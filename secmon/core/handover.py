@@ -1,4 +1,4 @@
-"""Add up for the province what its clock cannot change, and set apart what it can (ADR 0016).
+"""Add up for the province what its clock cannot change, and set apart what it can (ADR 0019).
 
 The province counts points that were made within max_age, which is a day or more, in full and older ones less
 and less. Checks that were completed within the last twelve hours are recent for every reader, so the agent
