@@ -69,7 +69,7 @@ def _version() -> int:
 
 def _guarded(arguments: Sequence[str]) -> int:
     from secmon.cli.command import Bad, NotLooked
-    from secmon.cli.output import drop_stdout, say
+    from secmon.cli.output import drop, say
 
     try:
         code = main(arguments)
@@ -78,7 +78,7 @@ def _guarded(arguments: Sequence[str]) -> int:
         say(str(error))
         return 2
     except BrokenPipeError:
-        drop_stdout()
+        drop(sys.stdout)
         return 0
     except NotLooked as error:
         say(str(error))
@@ -117,7 +117,7 @@ def _split(arguments: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 def _overview(arguments: Sequence[str]) -> int:
     from secmon.cli.command import Bad
-    from secmon.cli.output import user_language
+    from secmon.cli.output import tell, user_language
     from secmon.cli.overview import overview_text
     from secmon.core.nearest import suggest
 
@@ -128,7 +128,7 @@ def _overview(arguments: Sequence[str]) -> int:
     lang: Lang = user_language()
     text = overview_text(wanted[0] if wanted else "", lang)
     if wanted == list(arguments) or len(wanted) > 1:
-        sys.stderr.write(text)
+        tell(text)
         return 2
     sys.stdout.write(text)
     return 0

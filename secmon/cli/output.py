@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from secmon.cli.command import PROGRAM, Bad
@@ -27,14 +27,24 @@ def user_language(chosen: str | None = None) -> Lang:
 
 def say(message: str) -> None:
     """Write one line about this run to standard error."""
-    with suppress(OSError):
-        print(f"{PROGRAM}: {escape(message)}", file=sys.stderr, flush=True)
+    tell(f"{PROGRAM}: {escape(message)}\n")
 
 
-def drop_stdout() -> None:
-    """Point standard output nowhere, after its reader has left, so that the exit stays quiet."""
+def tell(text: str) -> None:
+    """Write lines to standard error; where nobody reads them, the exit code stays what it is."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BrokenPipeError:
+        drop(sys.stderr)
+    except OSError:
+        return
+
+
+def drop(stream: TextIO) -> None:
+    """Point a stream nowhere, after its reader has left, so that the exit stays quiet and keeps its code."""
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
+    os.dup2(null, stream.fileno())
     os.close(null)
 
 
@@ -100,9 +110,9 @@ def _standard_output() -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
     except BrokenPipeError:
-        drop_stdout()
+        drop(sys.stdout)
     except OSError as error:
-        drop_stdout()
+        drop(sys.stdout)
         raise Bad(f"cannot write to standard output: {error.strerror}") from error
 
 

@@ -109,6 +109,16 @@ def test_a_reader_that_leaves_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [("config", "chek"), ("config", "check", "--no-such"), ("confg",)])
+def test_faults_that_nobody_reads_are_faults(arguments):
+    """`secmon confg 2>&1 | head` tells by its exit code that something is wrong, though `head` has left."""
+    read, write = os.pipe()
+    os.close(read)
+    done = secmon(*arguments, stdout=write, stderr=write, capture_output=False)
+    os.close(write)
+    assert done.returncode == 2
+
+
 def test_a_full_disk_is_told():
     with open("/dev/full", "w") as full:
         done = secmon("config", "init", stdout=full, stderr=subprocess.PIPE, capture_output=False)
