@@ -83,6 +83,9 @@ CASES: Final = {
         _ASSET | {"target": HOSTILE}, "warning", 75, {"certificate": _but(9_000_000, 88_500)}, "23h 5m 0s"
     ),
     "SecmonEndOfLife": Case(_ASSET, "warning", 75, {"end": _but(90_000_000, 88_500)}, "23h 5m 0s"),
+    "SecmonWaiverExpiring": Case(
+        {"waiver": HOSTILE}, "info", 75, {"waiver": _but(90_000_000, 88_500)}, "23h 5m 0s"
+    ),
     "SecmonReloadFailed": Case(_AGENT | {"what": "rules"}, "warning", 75, {"reload": _but(1, 0)}),
     "SecmonCaptureLosing": Case(
         _AGENT | {"interface": "eth0"},
@@ -211,6 +214,7 @@ def _page(number: int) -> dict[str, tuple[str, Values]]:
             _always(9_000_000),
         ),
         "end": (_series("os_end_of_life_timestamp_seconds", **asset), _always(90_000_000)),
+        "waiver": (_series("waiver_expires_timestamp_seconds", waiver=HOSTILE, **own), _always(90_000_000)),
         "configuration": (_series("config_last_reload_successful", **own), _always(1)),
         "reload": (_series("rules_last_reload_successful", **own), _always(1)),
         "packets": (
