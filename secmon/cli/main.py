@@ -71,15 +71,15 @@ def _guarded(arguments: Sequence[str]) -> int:
     from secmon.cli.command import Bad, NotLooked
     from secmon.cli.output import drop, say
 
+    code = 0
     try:
         code = main(arguments)
         sys.stdout.flush()
     except Bad as error:
         say(str(error))
         return 2
-    except BrokenPipeError:
+    except BrokenPipeError:  # of standard output, whose reader has seen what it wanted
         drop(sys.stdout)
-        return 0
     except NotLooked as error:
         say(str(error))
         return 3

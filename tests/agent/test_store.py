@@ -130,6 +130,8 @@ def test_a_glance_of_status_at_the_lock_does_not_stop_a_start(opened, tmp_path):
         timer.start()
         opened()
         timer.join()
+        with pytest.raises(BlockingIOError):  # it holds the lock now
+            fcntl.flock(glance, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize("damage", ["no database", "zeros in the middle", "truncated"])

@@ -428,7 +428,9 @@ def test_bad_runs_count_beside_good_windows(desk: Desk):
 
 
 def test_unknown_events_are_dropped_and_their_pipes_closed(desk: Desk):
-    desk.start(99)
+    pipe = desk.start(99)
+    with pytest.raises(BrokenPipeError):
+        os.write(pipe, b"nobody reads")
     desk.end(99)
 
 
