@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -32,7 +33,7 @@ POSSIBLE: Final = _gauge(
 WATCH: Final = _gauge("watch_info", "asset agent", "Agents that may speak of the asset beside that one.")
 POINTS: Final = _gauge(
     "asset_points_possible",
-    "asset agent unit unit_kind province level",
+    "asset agent unit unit_kind province level platform roles site",
     "Points that the rules of accepted packs are worth, all checks together.",
 )
 MAX_AGE: Final = _gauge(
@@ -43,7 +44,10 @@ SPEAKS: Final = _gauge(
 )
 LEVEL_WEIGHT: Final = _gauge("level_weight", "level", "What each asset of a level weighs.")
 WEIGHT: Final = _gauge("weight", "asset", "What the asset weighs in its unit and in the province.")
-MAINTENANCE: Final = _gauge("maintenance", "asset", "Whether the asset is in maintenance.")
+UNIT_WEIGHT: Final = _gauge(
+    "unit_weight", "unit unit_kind province", "What the assets of the unit weigh together."
+)
+MAINTENANCE: Final = _gauge("maintenance", "asset", "Assets in maintenance.")
 ACCEPTED: Final = _gauge(
     "pack_accepted", "pack sha256", "Whether the pack at this digest is accepted; 0 past its last day."
 )
@@ -58,6 +62,7 @@ FAMILIES: Final[tuple[MetricSpec, ...]] = (
     MAX_AGE,
     LEVEL_WEIGHT,
     WEIGHT,
+    UNIT_WEIGHT,
     MAINTENANCE,
     ACCEPTED,
 )
@@ -79,6 +84,10 @@ def render(value: Json) -> str:
     samples += [sample for row in value["assets"] for sample in _of_asset(row)]
     weights = {row["info"]["level"]: row["weight"] for row in value["assets"]}
     samples += [(LEVEL_WEIGHT, (level,), weight) for level, weight in sorted(weights.items())]
+    units: Counter[tuple[str, ...]] = Counter()
+    for row in value["assets"]:
+        units[tuple(row["info"][label] for label in UNIT_WEIGHT.labels)] += row["weight"]
+    samples += [(UNIT_WEIGHT, labels, weight) for labels, weight in units.items()]
     samples += [(ACCEPTED, (row["pack"], row["sha256"]), row["accepted"]) for row in value["packs"]]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(samples))
@@ -104,7 +113,8 @@ def _of_asset(row: Json) -> Iterator[tuple[MetricSpec, tuple[str, ...], float]]:
     asset = info["asset"]
     yield INFO, tuple(info[label] for label in INFO.labels), 1
     yield WEIGHT, (asset,), row["weight"]
-    yield MAINTENANCE, (asset,), row["maintenance"]
+    if row["maintenance"]:
+        yield MAINTENANCE, (asset,), 1
     for agent in row["watchers"]:
         yield WATCH, (asset, agent), 1
     yield POINTS, tuple(info[label] for label in POINTS.labels), sum(row["possible"].values())

@@ -61,17 +61,24 @@ FAMILIES: Final[tuple[MetricSpec, ...]] = (
         "asset",
         "Points earned by checks that were complete in the last 12 hours, of those expected.",
     ),
-    _gauge("asset_points_accepted", "asset", "Points accepted of the same checks."),
+    _gauge(
+        "asset_points_waived", "asset", "Points of the same checks that waivers accept, where there are any."
+    ),
     _gauge("asset_points_covered", "asset", "Points covered by the same checks."),
     _gauge(
         "ageing_points_earned",
         "asset check",
         "Points earned by a check that was not complete in the last 12 hours, of those expected.",
     ),
-    _gauge("ageing_points_accepted", "asset check", "Points accepted of the same check."),
+    _gauge("ageing_points_waived", "asset check", "Points of the same check that waivers accept."),
     _gauge("ageing_points_covered", "asset check", "Points covered by the same check."),
     _gauge("ageing_last_complete_timestamp_seconds", "asset check", "End of its last complete run."),
     _gauge("asset_info", "asset platform level roles", "What the agent takes the asset for."),
+    _gauge(
+        "claim_timestamp_seconds",
+        "asset platform level roles pack sha256",
+        "Instant that the page shows, and what the agent takes the asset for and judges it by then.",
+    ),
     _gauge("score_ratio", "asset", "Raw score of the asset, waived failures counted."),
     _gauge("accepted_ratio", "asset", "Score of the asset, waived failures forgiven."),
     _gauge("coverage_ratio", "asset", "Share of the asset's points that were decided and are fresh."),
@@ -246,7 +253,7 @@ def samples(snapshot: Snapshot) -> Iterator[Sample]:
         Samples; of one asset the most important first.
     """
     for state in snapshot.assets:
-        yield from _asset(state)
+        yield from _asset(state, snapshot)
         yield from _findings(state)
     for check in snapshot.checks:
         yield from _check(check)
@@ -255,7 +262,7 @@ def samples(snapshot: Snapshot) -> Iterator[Sample]:
     yield from snapshot.counters
 
 
-def _asset(state: AssetState) -> Iterator[Sample]:
+def _asset(state: AssetState, snapshot: Snapshot) -> Iterator[Sample]:
     asset = state.asset
     for check in state.checks:
         labels = (asset.id, check.check)
@@ -267,7 +274,10 @@ def _asset(state: AssetState) -> Iterator[Sample]:
             yield Sample("secmon_check_last_complete_timestamp_seconds", labels, check.last_complete)
     yield from _handover(asset.id, state.handover)
     roles = ",".join(sorted(asset.roles))
-    yield Sample("secmon_asset_info", (asset.id, asset.platform, str(asset.level), roles), 1)
+    claim = (asset.id, asset.platform, str(asset.level), roles)
+    yield Sample("secmon_asset_info", claim, 1)
+    for pack in snapshot.packs:
+        yield Sample("secmon_claim_timestamp_seconds", (*claim, pack.name, pack.sha256), snapshot.at)
     for name, percent in (
         ("secmon_score_ratio", state.score.raw),
         ("secmon_accepted_ratio", state.score.accepted),
@@ -282,12 +292,13 @@ def _asset(state: AssetState) -> Iterator[Sample]:
 def _handover(asset: str, told: Handover) -> Iterator[Sample]:
     yield Sample("secmon_asset_points_possible", (asset,), told.recent.possible)
     yield Sample("secmon_asset_points_earned", (asset,), told.recent.earned)
-    yield Sample("secmon_asset_points_accepted", (asset,), told.recent.accepted)
+    if waived := told.recent.accepted - told.recent.earned:
+        yield Sample("secmon_asset_points_waived", (asset,), waived)
     yield Sample("secmon_asset_points_covered", (asset,), told.recent.covered)
     for check in told.ageing:
         labels = (asset, check.check)
         yield Sample("secmon_ageing_points_earned", labels, check.points.earned)
-        yield Sample("secmon_ageing_points_accepted", labels, check.points.accepted)
+        yield Sample("secmon_ageing_points_waived", labels, check.points.accepted - check.points.earned)
         yield Sample("secmon_ageing_points_covered", labels, check.points.covered)
         yield Sample("secmon_ageing_last_complete_timestamp_seconds", labels, check.last_complete)
 

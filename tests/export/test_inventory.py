@@ -58,7 +58,8 @@ def test_the_labels_are_those_of_the_design():
     )  # fmt: skip
     assert labels["points_possible"] == labels["max_age_seconds"] == ("asset", "check")
     assert labels["weight"] == labels["maintenance"] == ("asset",)
-    assert labels["asset_points_possible"] == ("asset", "agent", "unit", "unit_kind", "province", "level")
+    assert labels["asset_points_possible"] == labels["asset_info"]
+    assert labels["unit_weight"] == ("unit", "unit_kind", "province")
     assert labels["speaks_seconds"] == ("asset",)
     assert labels["watch_info"] == ("asset", "agent")
     assert labels["timestamp_seconds"] == ()
@@ -68,3 +69,17 @@ def test_the_labels_are_those_of_the_design():
 def test_an_asset_that_is_always_on_has_no_longer_memory():
     page = render({"made": 5.0, "assets": [ROW | {"speaks": None}], "packs": []})
     assert "secmon_inventory_speaks_seconds{" not in page
+
+
+def test_a_unit_weighs_what_its_assets_weigh_together():
+    def row(asset, unit, weight):
+        return ROW | {"info": ROW["info"] | {"asset": asset, "unit": unit}, "weight": weight}
+
+    rows = [row("s1", "u", 4.0), row("s2", "v", 1.0), row("s3", "u", 2.0)]
+    page = render({"made": 5.0, "assets": rows, "packs": []})
+    (family,) = (
+        found
+        for found in text_string_to_metric_families(page)
+        if found.name == "secmon_inventory_unit_weight"
+    )
+    assert {sample.labels["unit"]: sample.value for sample in family.samples} == {"u": 6, "v": 1}

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from secmon.core.contract import CheckSpec, MetricSpec, Registry, Sample
 from secmon.core.judged import keep
-from secmon.core.judgement import ReasonCount
+from secmon.core.judgement import ReasonCount, WaivedUntil
 from secmon.core.lifecycle import advance
 from secmon.core.model import Outcome, Reason, Severity
 from secmon.core.snapshot import Agent, CheckStats, Inputs, Reload, Usage, build
@@ -35,7 +35,7 @@ AGENT = Agent(
 )
 
 
-def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET, now=1000.0):
+def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET, now=1000.0, waived=()):
     of = replace(PLAN, assets=tuple(replace(asset, id=name_of_asset) for asset in PLAN.assets))
     of = replace(of, possible={name_of_asset: {CHECK: 16}})
     told = judgement(
@@ -54,6 +54,7 @@ def snapshot(gauges=(), counters=(), results=None, name_of_asset=ASSET, now=1000
                 ),
             ]
         ),
+        waived=waived,
     )
     told = replace(told, samples=tuple(gauges), reasons=(ReasonCount(name_of_asset, Reason.PERMISSION, 2),))
     stats = {CHECK: CheckStats(1000.0, 2.0, 1300.0, 1, 2, quarantined=True, failures={Reason.TIMEOUT: 4})}
@@ -99,6 +100,9 @@ def test_the_page_tells_the_whole_snapshot():
     assert value("check_failures_total", check=CHECK, reason="crashed") == 0
     assert value("check_quarantined", check=CHECK) == 1
     assert value("asset_info", asset=ASSET, platform="linux", level="2", roles="server") == 1
+    claim = {"asset": ASSET, "platform": "linux", "level": "2", "roles": "server"}
+    assert [pack.name for pack in PLAN.packs] == ["builtin"]
+    assert value("claim_timestamp_seconds", pack="builtin", sha256=PLAN.packs[0].sha256, **claim) == 1000
     assert value("waiver_expires_timestamp_seconds", waiver="w1") == 5000
     assert value("rules_last_reload_successful") == 0
     assert value("state_write_errors_total") == 2
@@ -118,9 +122,25 @@ def test_points_of_a_check_that_is_not_recent_stand_by_check():
     assert found["secmon_ageing_last_complete_timestamp_seconds", of_check] == 1000
 
 
+WAIVED = (WaivedUntil(result("ports.smb", 445).fingerprint, "w1", 90_000.0),)
+
+
+def test_waived_points_stand_where_there_are_any():
+    of_asset, of_check = (("asset", ASSET),), (("asset", ASSET), ("check", CHECK))
+    now, later = (
+        parsed(Renderer(REGISTRY).render(snapshot(now=now, waived=WAIVED))) for now in (1000.0, 50_000.0)
+    )
+    assert now["secmon_asset_points_earned", of_asset] == 0
+    assert now["secmon_asset_points_waived", of_asset] == 6
+    assert ("secmon_asset_points_waived", of_asset) not in later
+    assert later["secmon_ageing_points_waived", of_check] == 6
+    assert ("secmon_asset_points_waived", of_asset) not in parsed(Renderer(REGISTRY).render(snapshot()))
+
+
 def test_every_family_of_the_table_can_stand_on_a_page():
     renderer = Renderer(REGISTRY)
-    text = "".join(renderer.render(snapshot(now=now)).plain.decode() for now in (1000.0, 50_000.0))
+    pages = [snapshot(), snapshot(now=50_000.0), snapshot(waived=WAIVED)]
+    text = "".join(renderer.render(page).plain.decode() for page in pages)
     missing = [spec.name for spec in FAMILIES if f"# TYPE {spec.name} {spec.type}\n" not in text]
     assert missing == []
 

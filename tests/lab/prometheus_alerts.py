@@ -37,9 +37,12 @@ def _not_while(value: int) -> Values:
     return f"{value}+0x19", "", f"{value}+0x49"
 
 
-_ONCE: Final = ("timestamp", "accepted", "stranger", "weight")
+_ONCE: Final = ("timestamp", "unit", "accepted", "stranger", "weight")
 """Series that stand once, not for each of the two assets."""
 _CLOCK: Final = ("0+60x19", "1200+60x79", "6000+60x49")
+_CLOCK_BUT_WHILE: Final = (_CLOCK[0], "", _CLOCK[2])
+_CLOCK_WHILE: Final = ("", _CLOCK[1], "")
+_AHEAD: Final = (_CLOCK[0], "4800+60x79", _CLOCK[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,12 @@ class Case:
 
 _AGENT: Final = {"agent": "g1", "site": "dc1", "unit": "u1"}
 _ASSET: Final = _AGENT | {"asset": "a1"}
-_OF_UNIT: Final = _ASSET | {"unit_kind": "commune", "province": "p", "level": "1"}
+_OF_UNIT: Final = _ASSET | {"unit_kind": "commune", "province": "p"} | CLAIM
 CASES: Final = {
     "SecmonInventoryMissing": Case(
         {}, "critical", 75, {"inventory": _not_while(1), "timestamp": _not_while(1)}
     ),
-    "SecmonAgentSilent": Case(_AGENT, "warning", 65, {"claim": _not_while(1)}, "1"),
+    "SecmonAgentSilent": Case(_AGENT, "warning", 65, {"info": _not_while(1), "claim": _CLOCK_BUT_WHILE}, "1"),
     "SecmonCheckFailing": Case(_AGENT | {"check": "tls"}, "warning", 65, {"up": _but(1, 0)}),
     "SecmonCoverageLow": Case(_OF_UNIT, "warning", 20, {"covered": _but(10, 2)}, "20%"),
     "SecmonCriticalFinding": Case(
@@ -76,7 +79,11 @@ CASES: Final = {
         "critical",
         80,
         # In the middle one scrape is missed.
-        {"finding": ("", "2+0x29 stale 2+0x48", ""), "claim": ("1+0x19", "1+0x29 stale 1+0x48", "1+0x49")},
+        {
+            "finding": ("", "2+0x29 stale 2+0x48", ""),
+            "info": ("1+0x19", "1+0x29 stale 1+0x48", "1+0x49"),
+            "claim": (_CLOCK[0], "1200+60x29 stale 3060+60x48", _CLOCK[2]),
+        },
         "2",
     ),
     "SecmonCertificateExpiring": Case(
@@ -94,21 +101,34 @@ CASES: Final = {
         {"dropped": ("0+0x19", "20+20x79", "1600+0x49")},
         "16.67%",
     ),
-    "SecmonPacksNotAccepted": Case(_AGENT, "warning", 50, {"pack": _not_while(1), "other pack": _while(1)}),
+    "SecmonPacksNotAccepted": Case(
+        _AGENT,
+        "warning",
+        50,
+        {
+            "pack": _not_while(1),
+            "claim": _CLOCK_BUT_WHILE,
+            "other pack": _while(1),
+            "claim by other pack": _CLOCK_WHILE,
+        },
+    ),
     "SecmonClaimMismatch": Case(
         _ASSET | {"platform": "server", "level": "5", "roles": "web"},
         "warning",
         50,
-        {"claim": _not_while(1), "other claim": _while(1)},
+        {
+            "info": _not_while(1),
+            "claim": _CLOCK_BUT_WHILE,
+            "other info": _while(1),
+            "other claim": _CLOCK_WHILE,
+        },
     ),
     "SecmonUnknownAsset": Case(_AGENT | {"asset": 'n"<i>'}, "info", 60, {"stranger": _while(1)}),
     "SecmonClaimedTwice": Case(_ASSET | {"agent": "g9"}, "warning", 60, {"impostor": _while(1)}),
-    "SecmonScrapedTwice": Case(_AGENT, "info", 75, {"second clock": ("", _CLOCK[1], "")}, "2"),
+    "SecmonScrapedTwice": Case(_AGENT, "info", 75, {"second clock": _CLOCK_WHILE}, "2"),
     "SecmonNothingPossible": Case(_OF_UNIT, "info", 20, {"possible": _but(10, 0)}),
     "SecmonRulesDiffer": Case(_ASSET, "info", 50, {"expected": _but(10, 17)}, "7"),
-    "SecmonClockAhead": Case(
-        _AGENT, "warning", 75, {"clock": ("0+60x19", "4800+60x79", "6000+60x49")}, "1h 0m 0s"
-    ),
+    "SecmonClockAhead": Case(_AGENT, "warning", 75, {"clock": _AHEAD, "claim": _AHEAD}, "1h 0m 0s"),
     "SecmonClockBehind": Case(
         _AGENT, "warning", 65, {"clock": ("0+60x19", "-2400+60x79", "6000+60x49")}, "1h 0m 0s"
     ),
@@ -131,6 +151,7 @@ def unit_test(name: str, annotations: Mapping[str, str]) -> dict[str, Any]:
     earlier = f"(count({firing} offset 1m) or vector(0))"
     total = f"sum(count_over_time({firing}[{MINUTES}m]))"
     starts = f"sum_over_time(({count} > bool {earlier})[{MINUTES}m:1m])"
+    silent = f'count_over_time(ALERTS{{alertname="SecmonAgentSilent"}}[{MINUTES}m])'
     return {
         "name": name,
         "interval": "1m",
@@ -146,6 +167,11 @@ def unit_test(name: str, annotations: Mapping[str, str]) -> dict[str, Any]:
         "promql_expr_test": [
             {"expr": expr, "eval_time": "149m", "exp_samples": [{"labels": "{}", "value": value}]}
             for expr, value in ((total, case.firing), (starts, 1))
+        ]
+        # Who has a page is not silent, not even where it was not believed for 80 minutes.
+        + [
+            {"expr": silent, "eval_time": "149m", "exp_samples": []}
+            for _ in range(name not in ("SecmonAgentSilent", "SecmonInventoryMissing"))
         ],
     }
 
@@ -175,14 +201,18 @@ def _inventory(number: int) -> dict[str, tuple[str, Values]]:
     asset = {"asset": f"a{number}"}
     of = {"unit": "u1", "unit_kind": "commune", "province": "p", "site": "dc1"}
     own = asset | {"agent": f"g{number}"}
-    counted = own | {name: of[name] for name in ("unit", "unit_kind", "province")} | {"level": CLAIM["level"]}
+    unit = {name: of[name] for name in ("unit", "unit_kind", "province")}
     return {
         "timestamp": (_series("inventory_timestamp_seconds"), _always(1)),
         "inventory": (_series("inventory_asset_info", **own, **of, **CLAIM), _always(1)),
         "watch": (_series("inventory_watch_info", agent="g8", **asset), _always(1)),
-        "possible": (_series("inventory_asset_points_possible", **counted), _always(10)),
+        "possible": (_series("inventory_asset_points_possible", **own, **of, **CLAIM), _always(10)),
+        "unit": (_series("inventory_unit_weight", **unit), _always(2)),
         "weight": (_series("inventory_level_weight", level="1"), _always(1)),
-        "maintenance": (_series("inventory_maintenance", **asset), _always(number - 1)),
+        "maintenance": (
+            _series("inventory_maintenance", **asset),
+            _always(1) if number == 2 else ("", "", ""),
+        ),
         "accepted": (_series("inventory_pack_accepted", pack="secmon", sha256="aa"), _always(1)),
     }
 
@@ -191,11 +221,15 @@ def _page(number: int) -> dict[str, tuple[str, Values]]:
     own = {"agent": f"g{number}", "instance": f"10.0.0.{number}:9877"}
     asset = {"asset": f"a{number}"} | own
     tls = asset | {"check": "tls"}
+    claim = asset | CLAIM | {"pack": "secmon", "sha256": "aa"}
     moved = own | {"instance": f"10.0.1.{number}:9877"}
     none = ("", "", "")
     return {
-        "claim": (_series("asset_info", **asset, **CLAIM), _always(1)),
-        "other claim": (_series("asset_info", **asset, **(CLAIM | {"level": "5"})), none),
+        "info": (_series("asset_info", **asset, **CLAIM), _always(1)),
+        "other info": (_series("asset_info", **asset, **(CLAIM | {"level": "5"})), none),
+        "claim": (_series("claim_timestamp_seconds", **claim), _CLOCK),
+        "other claim": (_series("claim_timestamp_seconds", **(claim | {"level": "5"})), none),
+        "claim by other pack": (_series("claim_timestamp_seconds", **(claim | {"sha256": "ff"})), none),
         "stranger": (_series("asset_info", **(asset | {"asset": 'n"<i>'}), **CLAIM), none),
         "watcher": (_series("asset_info", **(asset | {"agent": "g8"}), **CLAIM), _always(1)),
         "impostor": (_series("asset_info", **(asset | {"agent": "g9"}), **CLAIM), none),
@@ -203,7 +237,7 @@ def _page(number: int) -> dict[str, tuple[str, Values]]:
         "other pack": (_series("pack_info", pack="secmon", sha256="ff", **own), none),
         "expected": (_series("asset_points_possible", **asset), _always(10)),
         "earned": (_series("asset_points_earned", **asset), _always(2)),
-        "accepted points": (_series("asset_points_accepted", **asset), _always(2)),
+        "waived points": (_series("asset_points_waived", **asset), _always(1)),
         "covered": (_series("asset_points_covered", **asset), _always(10)),
         "up": (_series("check_up", check="tls", **own), _always(1)),
         "quarantined": (_series("check_quarantined", check="tls", **own), _always(0)),

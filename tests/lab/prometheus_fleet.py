@@ -158,8 +158,9 @@ def _life(chance: random.Random, mine: list[Asset], steps: int) -> list[Page | N
     cuts = sorted([*chance.sample(range(1, steps + 1), chance.randint(0, 3)), steps - chance.randint(0, 3)])
     ahead = chance.choice((*[0.0] * 12, 200.0, 400.0, -18_000.0, -39_000.0, -40_000.0))
     pages: list[Page | None] = []
+    broken = {asset.id for asset in mine if chance.random() < 0.03}
     for start, end in itertools.pairwise([0, *cuts, steps + 1]):
-        pages += [_page(chance, mine, steps * STEP, ahead)] * (end - start)
+        pages += [_page(chance, mine, steps * STEP, ahead, broken)] * (end - start)
     pages = [None if chance.random() < 0.05 else page for page in pages]
     last = steps + 1
     stopped = chance.choice(
@@ -170,7 +171,7 @@ def _life(chance: random.Random, mine: list[Asset], steps: int) -> list[Page | N
     return pages
 
 
-def _page(chance: random.Random, mine: list[Asset], now: float, ahead: float) -> Page:
+def _page(chance: random.Random, mine: list[Asset], now: float, ahead: float, broken: set[str]) -> Page:
     packs = {("secmon", chance.choice(("aa", "ab"))), ("site", "cc"), ("unlisted", "ee")}
     if chance.random() < 0.07:
         packs.discard(("site", "cc"))
@@ -178,7 +179,11 @@ def _page(chance: random.Random, mine: list[Asset], now: float, ahead: float) ->
         packs = {(pack, "old" if pack == "secmon" else digest) for pack, digest in packs}
     if chance.random() < 0.03:
         packs = set()
-    seen = {asset.id: _seen(chance, asset, now + ahead) for asset in mine if chance.random() < 0.95}
+    seen = {
+        asset.id: replace(_seen(chance, asset, now + ahead), broken=asset.id in broken)
+        for asset in mine
+        if chance.random() < 0.95
+    }
     return Page(seen, frozenset(packs), ahead)
 
 
@@ -206,7 +211,7 @@ def _seen(chance: random.Random, asset: Asset, now: float) -> Seen:
     expected = dict(asset.possible)
     if chance.random() < 0.1:  # packs of the site's own
         expected |= {check: most + chance.randint(1, 20) for check, most in expected.items()}
-    return Seen(claim, points, expected, last, broken=chance.random() < 0.03)
+    return Seen(claim, points, expected, last)
 
 
 def _other_look(chance: random.Random, page: Page | None) -> Page | None:
@@ -263,39 +268,24 @@ def totals(fleet: Fleet) -> dict[str, dict[str, Total]]:
 
 
 def latest(fleet: Fleet, asset: Asset) -> tuple[int, list[Page]] | None:
-    """Return the last step at which a page spoke for an asset, and the pages that did, None where it is silent."""
+    """Return the last step at which a page that is believed spoke for an asset, and all that did then, None where it is silent."""
     for step in range(fleet.steps, -1, -1):
         if fleet.now - step * STEP > asset.speaks:
             break
         now = [pages[step] for pages in fleet.of_agent(asset.agent)]
         looks = [page for page in now if page is not None and asset.id in page.assets]
-        if looks:
+        if any(is_believed(asset, page) for page in looks):
             return step, looks
     return None
 
 
-def is_believed(fleet: Fleet, asset: Asset, looks: list[Page]) -> bool:
-    """Say whether the asset's points count: packs and clock belong to the agent, whose latest page decides."""
-    claims = {page.assets[asset.id].claim for page in looks}
-    mine = fleet.of_agent(asset.agent)
+def is_believed(asset: Asset, page: Page) -> bool:
+    """Say whether a page's word on an asset counts."""
     return (
-        claims == {(asset.platform, asset.level, asset.roles)}
-        and _packs_accepted(mine)
-        and all(-BEHIND_SECONDS <= page.ahead <= CLOCK_SKEW_SECONDS for page in looks)
+        page.assets[asset.id].claim == (asset.platform, asset.level, asset.roles)
+        and -BEHIND_SECONDS <= page.ahead <= CLOCK_SKEW_SECONDS
+        and all(any((pack, digest) in page.packs for digest in digests) for pack, digests in PACKS.items())
     )
-
-
-def _packs_accepted(mine: list[list[Page | None]]) -> bool:
-    for now in zip(*(reversed(pages) for pages in mine), strict=True):
-        pages = [page for page in now if page is not None and (page.packs or page.assets)]
-        if pages:
-            packs = frozenset().union(*(page.packs for page in pages))
-            return all(
-                {digest for name, digest in packs if name == listed} & set(digests)
-                and {digest for name, digest in packs if name == listed} <= set(digests)
-                for listed, digests in PACKS.items()
-            )
-    return False
 
 
 def _score(fleet: Fleet, asset: Asset) -> Score | None:
@@ -303,29 +293,50 @@ def _score(fleet: Fleet, asset: Asset) -> Score | None:
     if found is None:
         return None
     step, looks = found
-    if not asset.possible:
+    broken = all(page.assets[asset.id].broken for page in looks)
+    if not asset.possible or (broken and step == fleet.steps):
         return score({}, {}, critical_in_order=True)
-    parts = [0.0] * 3
-    if is_believed(fleet, asset, looks) and not all(page.assets[asset.id].broken for page in looks):
-        parts = [_points(fleet, asset, step, looks, part) for part in PARTS]
+    if broken:
+        return None
     possible = sum(asset.possible.values())
-    percent = [min(100.0, 100 * part / possible) for part in parts]
+    told = [page.assets[asset.id].told(step * STEP + page.ahead) for page in looks]
+    raw, covered, waived = (
+        _points(fleet, asset, step, told, part) for part in ("earned", "covered", "waived")
+    )
+    percent = [100 * min(1.0, points / possible) for points in (raw, raw + waived, covered)]
     return Score(FORMULA, *percent, None, {})
 
 
-def _points(fleet: Fleet, asset: Asset, step: int, looks: list[Page], part: str) -> float:
-    """Return the points of an asset that its pages handed over, as old as they are now; the lower of two figures counts."""
-    now = fleet.now
-    told = [page.assets[asset.id].told(step * STEP + page.ahead) for page in looks]
-    asleep = step < fleet.steps and asset.max_age > DAY
-    fading = freshness(step * STEP - RECENT_SECONDS, now, asset.max_age) if asleep else 1.0
-    points = fading * min(getattr(one.recent, part) for one in told)
+def _points(fleet: Fleet, asset: Asset, step: int, told: list[Handover], part: str) -> float:
+    """Return the points of an asset that its pages handed over at a step, as old as they are now; the lower of two figures counts."""
+    possible = sum(asset.possible.values())
+    surplus = 0 if part == "waived" else max(0, *(one.recent.possible - possible for one in told))
+    # A page has waived points only where there are any.
+    sums = [_part(one.recent, part) for one in told if part != "waived" or _part(one.recent, part)]
+    then = _ageing(asset, told, part, step * STEP)
+    total = _within(min(sums, default=0) + then - surplus, possible)
+    if step == fleet.steps:
+        return total
+    fading = freshness(step * STEP - RECENT_SECONDS, fleet.now, asset.max_age) if asset.max_age > DAY else 1.0
+    return _within(fading * max(0.0, total - then) + _ageing(asset, told, part, fleet.now), possible)
+
+
+def _ageing(asset: Asset, told: list[Handover], part: str, now: float) -> float:
+    """Return what the checks count that were not recent for their agent."""
+    points = 0.0
     for check in {item.check for one in told for item in one.ageing}:
         items = [item for one in told for item in one.ageing if item.check == check]
         fresh = freshness(min(item.last_complete for item in items), now, asset.max_age)
-        points += fresh * min(getattr(item.points, part) for item in items)
-    surplus = max(one.recent.possible for one in told) - sum(asset.possible.values())
-    return max(0.0, points - max(0, surplus))
+        points += fresh * min(_part(item.points, part) for item in items)
+    return points
+
+
+def _part(points: Points, part: str) -> int:
+    return points.accepted - points.earned if part == "waived" else int(getattr(points, part))
+
+
+def _within(points: float, possible: int) -> float:
+    return max(0.0, min(points, possible))
 
 
 def by_check(fleet: Fleet, asset: Asset) -> Score | None:
@@ -338,7 +349,7 @@ def by_check(fleet: Fleet, asset: Asset) -> Score | None:
         return None
     (page,) = found[1]
     seen = page.assets[asset.id]
-    if not is_believed(fleet, asset, [page]) or seen.broken or seen.expected != asset.possible:
+    if seen.broken or seen.expected != asset.possible:
         return None
     checks = {
         check: Points(*(min(getattr(points, part), most) for part in PARTS), most)

@@ -7,7 +7,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Final
 
-from tests.lab.prometheus_fleet import DAY, LONG, PACKS, PARTS, STEP, scores, totals
+from tests.lab.prometheus_fleet import DAY, LONG, PACKS, STEP, scores, totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,7 +57,7 @@ def _expected(fleet: Fleet, error: float) -> Iterator[tuple[str, str]]:
         if result is None
         else {part: getattr(result, part) for part in METRICS.values()}
         for name, result in scores(fleet).items()
-        if name in possible
+        if name in possible and (result is None or result.raw is not None)
     }
     for level, values in found.items():
         for name, parts in values.items():
@@ -92,11 +92,17 @@ def _inventory(fleet: Fleet) -> Iterator[tuple[str, float]]:
             "site": "dc1",
         }
         yield _series("secmon_inventory_asset_info", labels), 1
-        yield _series("secmon_inventory_maintenance", own), asset.maintenance
-        of = {name: labels[name] for name in ("asset", "agent", "unit", "unit_kind", "province", "level")}
-        yield _series("secmon_inventory_asset_points_possible", of), sum(asset.possible.values())
+        if asset.maintenance:
+            yield _series("secmon_inventory_maintenance", own), 1
+        yield _series("secmon_inventory_asset_points_possible", labels), sum(asset.possible.values())
         if asset.max_age > DAY:
             yield _series("secmon_inventory_speaks_seconds", own), asset.speaks
+    for unit, kind in {(asset.unit, asset.kind) for asset in fleet.assets}:
+        labels = {"unit": unit, "unit_kind": kind, "province": "thanh-hoa"}
+        weight = sum(
+            2 ** (asset.level - 1) for asset in fleet.assets if (asset.unit, asset.kind) == (unit, kind)
+        )
+        yield _series("secmon_inventory_unit_weight", labels), weight
     for pack, digests in PACKS.items():
         for digest in digests:
             yield _series("secmon_inventory_pack_accepted", {"pack": pack, "sha256": digest}), 1
@@ -116,26 +122,29 @@ def _agent_series(fleet: Fleet) -> Iterator[tuple[str, str]]:
 
 def _samples(page: Page, step: int) -> Iterator[tuple[str, float]]:
     snapshot = step * STEP + page.ahead
-    yield _series("secmon_snapshot_timestamp_seconds", {}), snapshot
-    for pack, digest in page.packs:
-        labels = {"pack": pack, "version": "1", "sha256": digest, "signed": "true"}
-        yield _series("secmon_pack_info", labels), 1
     for asset, seen in page.assets.items():
         platform, level, roles = seen.claim
         labels = {"asset": asset, "platform": platform, "level": str(level), "roles": roles}
-        yield _series("secmon_asset_info", labels), 1
+        for pack, digest in page.packs:
+            yield (
+                _series("secmon_claim_timestamp_seconds", labels | {"pack": pack, "sha256": digest}),
+                snapshot,
+            )
         for name, value in _handed_over(asset, seen, snapshot):
             yield name, math.nan if seen.broken else value
 
 
 def _handed_over(asset: str, seen: Seen, snapshot: float) -> Iterator[tuple[str, float]]:
     told = seen.told(snapshot)
-    for part in ("possible", *PARTS):
+    for part in ("possible", "earned", "covered"):
         yield _series(f"secmon_asset_points_{part}", {"asset": asset}), getattr(told.recent, part)
+    if waived := told.recent.accepted - told.recent.earned:
+        yield _series("secmon_asset_points_waived", {"asset": asset}), waived
     for item in told.ageing:
         labels = {"asset": asset, "check": item.check}
-        for part in PARTS:
+        for part in ("earned", "covered"):
             yield _series(f"secmon_ageing_points_{part}", labels), getattr(item.points, part)
+        yield _series("secmon_ageing_points_waived", labels), item.points.accepted - item.points.earned
         yield _series("secmon_ageing_last_complete_timestamp_seconds", labels), item.last_complete
 
 

@@ -59,7 +59,7 @@ def prometheus(stack):
 @pytest.fixture(scope="module")
 def worlds(prometheus):
     """Values of the variables: dashboard -> each unit kind, unit or asset that a reader can choose."""
-    assets = [value.labels for value in prometheus.query("asset:secmon_inventory:info")]
+    assets = [value.labels for value in prometheus.query("asset:secmon_score:denominator")]
     shared = {"province": assets[0]["province"], "unit": ".+", "unit_kind": ".+", "__rate_interval": "1m"}
 
     def each(*names):
@@ -75,7 +75,7 @@ def worlds(prometheus):
     return {"province": each("unit_kind"), "unit": units, "asset": each("asset", "agent")}
 
 
-OF_ITS_AGENT = "and on (agent, asset) asset:secmon_inventory:info"
+OF_ITS_AGENT = "and on (agent, asset) asset:secmon_score:denominator"
 
 
 def problems(prometheus, worlds, name, panel, target) -> list[str]:
@@ -208,6 +208,65 @@ def test_none_is_a_nought_and_not_an_empty_cell(prometheus, worlds, name, title,
         assert rows == [rows[0]] * len(values)
 
 
+def heard(fleet):
+    """Return how the province hears each asset, as style.STATE has it: 0 but for what is planted."""
+    plants = {machine.id: machine.plants for machine in fleet.world.machines}
+    states = {}
+    for asset, agent in fleet.inventory.speakers(fleet.world.start).items():
+        disbelieved = plants.get(agent, set()) & {"old-rules", "clock-ahead", "clock-behind"}
+        disbelieved |= plants[asset] & {"wrong-level"}
+        states[asset] = (3 if disbelieved else 0) if agent in fleet.agents else 2
+    assert {0, 2, 3} == set(states.values())
+    return states
+
+
+def test_who_has_no_page_and_who_is_not_believed_are_told_apart(prometheus, worlds, fleet):
+    expected, now = heard(fleet), time.time()
+
+    def shown(name, title, values, query=0):
+        expression = panel(name, title)["targets"][query]["expr"]
+        return ask_at(prometheus, variables.filled(expression, values), now)
+
+    for name, title in (("unit", "Assets of the unit"), ("asset", "State")):
+        found = [row for values in worlds[name] for row in shown(name, title, values)]
+        assert {labels["asset"]: value for labels, value in found} == expected
+        assert len(found) == len(expected)
+    silent = [asset for asset, state in expected.items() if state == 2]
+    province = worlds["province"][0]
+    assert [value for _, value in shown("province", "Silent assets", province)] == [len(silent)]
+    assert sum(value for _, value in shown("province", "Agents not reporting", province)) == len(silent)
+    by_unit = {
+        values["unit"]: value
+        for values in worlds["unit"]
+        for _, value in shown("unit", "Silent assets", values)
+    }
+    assert by_unit == {
+        unit: sum(fleet.inventory.assets[asset].operator_unit == unit for asset in silent) for unit in by_unit
+    }
+    assert len(by_unit) == len(fleet.world.units)
+
+
+def test_agents_whose_packs_are_refused_are_those_with_old_rules(prometheus, worlds, fleet):
+    speakers = fleet.inventory.speakers(fleet.world.start)
+    old = {name for name, agent in fleet.agents.items() if "old-rules" in agent.machine.plants}
+    (query,) = panel("province", "Packs not accepted")["targets"]
+    filled = variables.filled(query["expr"], worlds["province"][0])
+
+    def agents(expression):
+        return {value.labels["agent"]: value.value for value in prometheus.query(expression)}
+
+    assert agents(filled) == {agent: list(speakers.values()).count(agent) for agent in old}
+    for listed, expected in (
+        ('pack:secmon_accepted:bool{pack=""}', {}),  # the inventory lists no packs
+        ("0 * pack:secmon_accepted:bool", fleet.agents.keys()),  # their last day is over
+        (
+            'label_replace(pack:secmon_accepted:bool, "pack", "another", "", "") or pack:secmon_accepted:bool',
+            fleet.agents.keys(),  # all lack one
+        ),
+    ):
+        assert agents(filled.replace("pack:secmon_accepted:bool", f"({listed})")).keys() == set(expected)
+
+
 def test_grade_of_an_asset_is_its_agents(prometheus, worlds):
     now, own = time.time(), 'secmon_grade_info{agent="$agent",asset="$asset"}'
     for values in worlds["asset"]:
@@ -255,7 +314,7 @@ def test_ranks_are_pythons(prometheus, worlds):
 def test_gains_are_the_agents(prometheus, worlds, fleet, stack):
     """What agents would report of the same verdicts, but that a severity raised by an override counts here.
 
-    Assets that are judged anew meanwhile are left out.
+    Assets whose agents are not believed gain nothing. Assets that are judged anew meanwhile are left out.
     """
 
     def shown():
@@ -282,6 +341,10 @@ def test_gains_are_the_agents(prometheus, worlds, fleet, stack):
         lambda: not prometheus.query(f"min(timestamp(secmon_build_info)) < {now}"), 180, "another scrape"
     )
     after = shown()
+    states = heard(fleet)
+    disbelieved = [(agent, asset) for agent, asset in expected.keys() & before.keys() if states[asset] == 3]
+    assert len(disbelieved) >= 3
+    assert [before[key] for key in disbelieved] == [{}] * len(disbelieved)
     still = {asset for asset in before if before[asset] and before[asset] == after[asset]}
     assert len(still) > 20
     assert {asset: after[asset] for asset in still} == {

@@ -106,8 +106,15 @@ def check_scores(api, said):
 
 
 def check_past(api):
-    """The scores of the day before are there, and the present ones go on from them."""
+    """The scores of the day before are there, and the present ones go on from them, in the same series."""
     hours = "[24h:1h] offset 10m"
+    for level in ("asset", "unit", "unit_kind", "province"):
+        for metric in ("score", "accepted", "coverage"):
+            for part in ("ratio", "numerator", "denominator") if level != "asset" else ("ratio",):
+                now = f"{level}:secmon_{metric}:{part}"
+                past = f"last_over_time({now}[1h] offset 10m)"
+                assert api.query(f"count({past} and {now})")[0].value == len(api.query(now)), now
+                assert api.query(f"{past} unless {now}") == [], now
     assert api.query(f"count_over_time(province:secmon_score:ratio{hours})")[0].value >= 23
     assert api.query(f"stddev_over_time(province:secmon_score:ratio{hours})")[0].value > 0
     for level in ("unit", "province"):

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from secmon.core.fleet import Member, aggregate, merge
+from secmon.core.fleet import Member, aggregate, merge, weight_of
 from secmon.core.score import Points, score
 from tests.support.inventory import read
 
@@ -84,11 +84,11 @@ def test_the_rules_leave_the_province_as_it_was(needs, tmp_path, inventories):
     """The inventory is replaced at minute 10; the ratios of the province differ by no more than 1e-9."""
     needs("promtool")
     before, after = inventories
-    pages = (set(_page(before)), set(_page(after)))
+    pages = dict(_page(before)), dict(_page(after))
     series = [
         *_agents(),
         *_constants(),
-        *((sample[0], _while(sample, *pages)) for sample in set.union(*pages)),
+        *((name, _replaced(*(page.get(name) for page in pages))) for name in pages[0] | pages[1]),
     ]
     tests = [
         _says("count(unit:secmon_score:ratio{unit_kind='commune'})", minute, count)
@@ -139,15 +139,22 @@ def _page(inventory):
         }
         claim = {"platform": asset.platform.value, "roles": ",".join(asset.roles), "site": ""}
         yield _series("inventory_asset_info", **labels, **claim), 1
-        yield _series("inventory_asset_points_possible", **labels), POINTS[asset.id][3]
+        yield _series("inventory_asset_points_possible", **labels, **claim), POINTS[asset.id][3]
+    for unit, kind in {
+        (entry.operator_unit, inventory.units[entry.operator_unit].kind)
+        for entry in inventory.assets.values()
+    }:
+        weights = [
+            weight_of(LEVELS[entry.id]) for entry in inventory.assets.values() if entry.operator_unit == unit
+        ]
+        labels = {"unit": unit, "unit_kind": kind, "province": inventory.province}
+        yield _series("inventory_unit_weight", **labels), sum(weights)
 
 
-def _while(sample, before, after):
-    """Return the values of a series of the page that is replaced."""
-    value = sample[1]
-    if sample in before and sample in after:
-        return f"{value}+0x30"
-    return f"{value}+0x9 stale" if sample in before else f"_x10 {value}+0x20"
+def _replaced(before, after):
+    """Return the values of a series of the page that is replaced, None where a page does not have it."""
+    first = "_x10" if before is None else f"{before}+0x9"
+    return first + (" stale" if after is None else f" {after}+0x20")
 
 
 def _constants():
@@ -163,12 +170,11 @@ def _agents():
             continue
         own = {"agent": asset, "instance": "x"}
         claim = {"platform": "linux", "level": LEVELS[asset], "roles": "server"}
-        yield _series("asset_info", asset=asset, **own, **claim), "1+0x30"
-        yield _series("pack_info", pack="builtin", sha256="ab" * 32, **own), "1+0x30"
-        yield _series("snapshot_timestamp_seconds", **own), "0+60x30"
+        claim |= {"pack": "builtin", "sha256": "ab" * 32}
+        yield _series("claim_timestamp_seconds", asset=asset, **own, **claim), "0+60x30"
         for part, points in (
             ("earned", earned),
-            ("accepted", accepted),
+            ("waived", accepted - earned),
             ("covered", covered),
             ("possible", possible),
         ):

@@ -33,16 +33,16 @@ def dashboard() -> Dashboard:
             Variable(
                 "unit",
                 Words("Đơn vị", "Unit"),
-                'label_values(asset:secmon_inventory:info{province="$province"}, unit)',
+                'label_values(asset:secmon_score:denominator{province="$province"}, unit)',
                 many=True,
             ),
             Variable(
                 "asset",
                 Words("Tài sản", "Asset"),
-                'label_values(asset:secmon_inventory:info{province="$province",unit=~"$unit"}, asset)',
+                'label_values(asset:secmon_score:denominator{province="$province",unit=~"$unit"}, asset)',
             ),
             Variable(
-                "agent", Words("Tác tử", "Agent"), f"label_values(asset:secmon_inventory:info{_A}, agent)"
+                "agent", Words("Tác tử", "Agent"), f"label_values(asset:secmon_score:denominator{_A}, agent)"
             ),
         ),
         sections=(
@@ -68,10 +68,6 @@ def _overview() -> Section:
             ("coverage", common.COVERAGE, COVERED),
         )
     )
-    held = (
-        f"2 * group(asset:secmon_silent:bool{_SEEN}) or group(asset:secmon_asleep:timestamp{_SEEN})"
-        f" or 0 * group({ASSET.inventory})"
-    )
     kept = ("level", "platform", "roles", "unit_kind", "unit", "site", "agent")
     headings = (
         Words("Cấp", "Level"),
@@ -84,7 +80,7 @@ def _overview() -> Section:
         (
             *(Place(panel, 4, 5) for panel in figure),
             Place(figures(asset.GRADE, style.PLACE, Query(_grade())), 3, 5),
-            Place(figures(asset.STATE, style.STATE, Query(held)), 5, 5),
+            Place(figures(asset.STATE, style.STATE, Query(ASSET.state)), 5, 5),
             Place(
                 figures(
                     asset.MAINTENANCE,

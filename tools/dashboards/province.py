@@ -9,7 +9,7 @@ from secmon.core.words import Words
 from tools.dashboards import links, shared, style
 from tools.dashboards.layout import Dashboard, Place, Section, Variable
 from tools.dashboards.panels import Column, Head, Query, bars, figures, grid, lines
-from tools.dashboards.scope import KIND, PROVINCE, or_zero
+from tools.dashboards.scope import KIND, PROVINCE, REFUSED, or_zero
 from tools.dashboards.style import COUNT, COVERED, FAULTS, FLOOR, GRADED, RATIO
 from tools.dashboards.texts import common, province
 
@@ -172,7 +172,6 @@ def _rules(outcomes: str) -> str:
 
 
 def _trust() -> Section:
-    unaccepted = "agent:secmon_packs_refused:bool"
     silent = grid(
         province.NOT_REPORTING,
         (f"count by (agent, site, unit) ({PROVINCE.silent})",),
@@ -182,7 +181,7 @@ def _trust() -> Section:
     )
     packs = grid(
         province.PACKS,
-        (f"count by (agent, site, unit) ({PROVINCE.inventory} and on (agent) {unaccepted})",),
+        (f"count by (agent, site, unit) ({PROVINCE.inventory} and on (agent) {REFUSED})",),
         (shared.AGENT, shared.UNIT, shared.SITE, shared.ASSETS),
         sort=("Value", True),
         nothing=Words("mọi gói đều được chấp nhận", "all packs are accepted"),

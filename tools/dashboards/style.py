@@ -166,8 +166,9 @@ STATE: Final = Look(
             ("0", Words("đang trả lời", "answers")),
             ("1", Words("lời cuối còn hiệu lực", "its last word holds")),
             ("2", Words("im lặng", "silent")),
+            ("3", Words("trả lời, không được tin", "answers, not believed")),
         ),
-        {"0": BLUE, "1": ORANGE, "2": VERMILLION},
+        {"0": BLUE, "1": ORANGE, "2": VERMILLION, "3": VERMILLION},
     )
 )
 MAINTAINED: Final = Look(words=_spelt(_NO_YES, {"1": PURPLE}))

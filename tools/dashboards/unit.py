@@ -37,7 +37,7 @@ def dashboard() -> Dashboard:
             Variable(
                 "agents",
                 Words("Tác tử", "Agents"),
-                f"label_values(asset:secmon_inventory:info{_U}, agent)",
+                f"label_values(asset:secmon_score:denominator{_U}, agent)",
                 many=True,
                 hidden=True,
             ),
@@ -80,17 +80,12 @@ def _rank() -> str:
 
 def _assets() -> Section:
     mine = UNIT.inventory
-    held = (
-        f"2 * group by (asset) (asset:secmon_silent:bool and on (agent, asset) {mine})"
-        f" or group by (asset) (asset:secmon_asleep:timestamp and on (agent, asset) {mine})"
-        f" or 0 * group by (asset) ({mine})"
-    )
     maintained = f"max by (asset) (asset:secmon_maintenance:bool and on (asset) {mine})"
     score, accepted, coverage = (
         f"max by (asset) (asset:secmon_{name}:ratio{_U})" for name in ("score", "accepted", "coverage")
     )
     values = (
-        (held, Words("Trạng thái", "State"), style.STATE),
+        (UNIT.state, Words("Trạng thái", "State"), style.STATE),
         (
             f"{maintained} or 0 * group by (asset) ({mine})",
             Words("Bảo trì", "Maintenance"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from secmon.core.fleet import Member, Total, aggregate, merge
 from secmon.core.handover import BEHIND_SECONDS
+from secmon.core.inventorypages import asset_rows
 from secmon.core.score import Points, Score, freshness, score
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 STEP_SECONDS: Final = 240
 """Between samples; Prometheus takes a series for ended after five minutes."""
+GAP_SECONDS: Final = 300
+"""From the last of them to the demo: rules find what they recorded in the last five minutes, not this."""
 _METRICS: Final = {"score": "raw", "accepted": "accepted", "coverage": "coverage"}
 """Part of the recorded name -> attribute of Score, and of Total."""
 
@@ -45,7 +48,7 @@ class _Past:
     judged: dict[tuple[str, object], dict[str, Score]] = field(default_factory=dict)
 
     def score(self, asset: str, at: float) -> Score | None:
-        """Return the score of an asset at an instant, None where it was silent."""
+        """Return the score of an asset at an instant, None where it had no page."""
         agent = self.fleet.agents.get(self.speakers[asset])
         if agent is None:
             return None
@@ -103,8 +106,9 @@ def openmetrics(fleet: Fleet, seconds: float) -> Iterator[str]:
         Lines in OpenMetrics text format 1.0.0, which promtool makes blocks of.
     """
     past = _Past(fleet, fleet.inventory.speakers(fleet.world.start))
-    count = int(seconds // STEP_SECONDS)
-    instants = [fleet.world.start - STEP_SECONDS * number for number in range(count, 0, -1)]
+    count = int((seconds - GAP_SECONDS) // STEP_SECONDS)
+    last = fleet.world.start - GAP_SECONDS
+    instants = [last - STEP_SECONDS * number for number in range(count, -1, -1)]
     rows = [(at, _recorded(past, at)) for at in instants]
     for name in rows[0][1] if rows else ():
         yield from (f"{name} {row[name]!r} {at:.3f}\n" for at, row in rows)
@@ -116,12 +120,10 @@ def _recorded(past: _Past, at: float) -> _Row:
     inventory = past.fleet.inventory
     units: dict[str, list[Member]] = {}
     row: _Row = {}
-    for entry in inventory.in_service(at):
-        level = inventory.as_judged(entry).level
-        found = past.score(entry.id, at)
-        units.setdefault(entry.operator_unit, []).append(Member(entry.id, level, found))
-        labels = {"asset": entry.id, "agent": past.speakers[entry.id], "level": str(level)}
-        labels |= _labels(inventory, entry.operator_unit)
+    for asset in asset_rows(inventory, past.fleet.possible, at):
+        labels = asset["info"]
+        found = past.score(labels["asset"], at)
+        units.setdefault(labels["unit"], []).append(Member(labels["asset"], int(labels["level"]), found))
         for metric, part in _METRICS.items():
             percent = getattr(found, part) if found else 0.0
             row[_series(f"asset:secmon_{metric}:ratio", labels)] = (percent or 0.0) / 100
@@ -152,6 +154,6 @@ def _of_total(level: str, labels: Mapping[str, str], total: Total) -> _Row:
 
 
 def _series(name: str, labels: Mapping[str, str]) -> str:
-    """Return a series as OpenMetrics writes it; ids are ASCII without quotes."""
+    """Return a series as OpenMetrics writes it; no label has a quote or a backslash."""
     inside = ",".join(f'{label}="{value}"' for label, value in labels.items())
     return f"{name}{{{inside}}}"

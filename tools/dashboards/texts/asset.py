@@ -19,10 +19,13 @@ GRADE: Final = Head(
 STATE: Final = Head(
     Words("Trạng thái", "State"),
     Words(
-        "Tác tử có đang trả lời không. Lời cuối còn hiệu lực mười phút, với máy chạy theo giờ làm "
-        "việc thì lâu hơn; sau đó là im lặng và tính 0 điểm.",
-        "Whether the agent answers. Its last word holds for ten minutes, longer for machines that "
-        "are not always on; after that the asset is silent and counts 0.",
+        "Tác tử có trả lời và được tin không. Lời cuối được tin còn hiệu lực mười phút, với máy chạy "
+        "theo giờ làm việc thì lâu hơn; sau đó tính 0 điểm. Không được tin: coi tài sản khác danh mục, "
+        "có gói quy tắc chưa được chấp nhận, hoặc đồng hồ sai; xem các cảnh báo.",
+        "Whether the agent answers and is believed. Its last word that was believed holds for ten "
+        "minutes, longer for machines that are not always on; after that the asset counts 0. Not "
+        "believed: it takes the asset for something else than the inventory does, its packs are not "
+        "accepted, or its clock is wrong; see the alerts.",
     ),
 )
 MAINTENANCE: Final = Head(
@@ -35,10 +38,10 @@ MAINTENANCE: Final = Head(
 IDENTITY: Final = Head(
     Words("Theo danh mục", "By the inventory"),
     Words(
-        "Danh mục ghi tài sản này là gì và tác tử nào nói thay nó. Tác tử coi nó là khác thì tài "
-        "sản tính 0 điểm.",
+        "Danh mục ghi tài sản này là gì và tác tử nào nói thay nó. Tác tử coi nó là khác thì kết "
+        "quả không được tính.",
         "What the inventory says the asset is, and which agent speaks for it. Where the agent "
-        "takes it for something else, it counts 0.",
+        "takes it for something else, what it says does not count.",
     ),
 )
 POINTS: Final = Head(
@@ -72,10 +75,11 @@ REPAIR: Final = Head(
     Words("Sửa gì trước", "What to repair first"),
     Words(
         "Sửa hết lỗi của một quy tắc thì điểm thô của tài sản tăng chừng nào (ước tính theo mức "
-        "độ; hơi cao nếu mức độ đã được nâng). Quy tắc còn chỗ chưa rõ thì chưa có trong bảng.",
+        "độ; hơi cao nếu mức độ đã được nâng). Quy tắc còn chỗ chưa rõ thì chưa có trong bảng; tác tử "
+        "không được tin thì bảng trống.",
         "What the asset's raw score gains once nothing fails the rule any more (estimated from "
         "severities; too high where an override raised one). A rule that is also unknown "
-        "somewhere is not listed yet.",
+        "somewhere is not listed yet, and none is while the agent is not believed.",
     ),
 )
 REASONS: Final = Head(

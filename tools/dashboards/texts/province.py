@@ -82,9 +82,9 @@ NOT_REPORTING: Final = Head(
 PACKS: Final = Head(
     Words("Gói quy tắc không được chấp nhận", "Packs not accepted"),
     Words(
-        "Tác tử xét bằng gói quy tắc mà danh mục không chấp nhận hoặc đã hết hạn; tài sản của nó "
-        "tính 0 điểm. Cập nhật gói trên tác tử, hoặc ghi gói vào danh mục.",
-        "Agents that judge by packs that the inventory does not accept, or no longer; their "
-        "assets count 0. Update the agent's packs, or list the pack in the inventory.",
+        "Tác tử xét bằng gói quy tắc mà danh mục không chấp nhận hoặc đã hết hạn; kết quả của nó "
+        "không được tính. Cập nhật gói trên tác tử, hoặc ghi gói vào danh mục.",
+        "Agents that judge by packs that the inventory does not accept, or no longer; what they "
+        "say does not count. Update the agent's packs, or list the pack in the inventory.",
     ),
 )

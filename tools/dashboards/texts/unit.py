@@ -29,11 +29,11 @@ REPAIR: Final = Head(
     Words("Sửa gì trước", "What to repair first"),
     Words(
         "Sửa hết lỗi của một quy tắc thì điểm thô của đơn vị tăng chừng nào (ước tính theo mức "
-        "độ, tài sản đang trả lời; hơi cao nếu mức độ đã được nâng). Làm từ trên xuống. `secmon "
-        "rules explain ID` nói cách sửa.",
+        "độ, tài sản mà tác tử đang trả lời và được tin; hơi cao nếu mức độ đã được nâng). Làm từ "
+        "trên xuống. `secmon rules explain ID` nói cách sửa.",
         "What the unit's raw score gains once nothing fails the rule any more (estimated from "
-        "severities, over assets that answer; too high where an override raised one). Begin at "
-        "the top. `secmon rules explain ID` says how to repair.",
+        "severities, over assets whose agents answer and are believed; too high where an override "
+        "raised one). Begin at the top. `secmon rules explain ID` says how to repair.",
     ),
 )
 CRITICAL: Final = Head(
